@@ -18,6 +18,7 @@ from multipart import MultipartError, MultipartSegment, PushMultipartParser
 from host_litestar.request_bodies import body_pieces
 from wabroadcast_core.errors import Fault, InvalidInputError
 from wabroadcast_core.models.base import shorten
+from wabroadcast_core.sentences import Sentence, foreign
 
 MULTIPART = "multipart/form-data"
 MOST_PARTS = 120
@@ -90,7 +91,8 @@ class _Reader:
         self.text_size += len(content)
         if self.text_size > LONGEST_TEXT:
             name = self.part.name if self.part else None
-            raise InvalidInputError([Fault(name or "", f"the text fields have more than {LONGEST_TEXT:,} bytes")])
+            text = "the text fields have more than {most} bytes"
+            raise InvalidInputError([Fault(name or "", Sentence("long_text_fields", text, most=LONGEST_TEXT))])
         if self.part is not None and self.fields.is_text(self.part.name):
             self.text += content
 
@@ -114,7 +116,8 @@ class _Reader:
         try:
             return self.text.decode()
         except UnicodeDecodeError as error:
-            self.faults.append(Fault(name, f"the text is not UTF-8: fault at byte {error.start + 1}"))
+            text = "the text is not UTF-8: fault at byte {n}"
+            self.faults.append(Fault(name, Sentence("field_not_utf8", text, n=error.start + 1)))
             return None
 
     def _known(self) -> list[str]:
@@ -154,14 +157,16 @@ async def read_form(request: Request[Any, Any, Any], fields: FormFields) -> dict
     """
     media_type, options = request.content_type
     if media_type != MULTIPART or "boundary" not in options:
-        raise InvalidInputError([Fault("", f"the body is not a form: send it as {MULTIPART}, with its boundary")])
+        text = "the body is not a form: send it as {type}, with its boundary"
+        raise InvalidInputError([Fault("", Sentence("no_multipart_form", text, type=MULTIPART))])
     reader = _Reader(fields)
     try:
         await _feed(request, options["boundary"], reader)
         return reader.result()
     except MultipartError as error:
         await reader.close()
-        raise InvalidInputError([Fault("", f"the form cannot be read: {error}")]) from None
+        text = "the form cannot be read: {error}"
+        raise InvalidInputError([Fault("", Sentence("form_unreadable", text, error=foreign(str(error))))]) from None
     except BaseException:
         await reader.close()
         raise

@@ -23,6 +23,7 @@ from host_litestar.request_bodies import body_pieces
 from host_litestar.session_cookies import CSRF_FIELD, CSRF_HEADER, check_csrf, session_of
 from wabroadcast_core.errors import Fault, InvalidInputError
 from wabroadcast_core.models.base import parse_model, shorten
+from wabroadcast_core.sentences import Sentence
 
 STREAMS_BODY = {"streams_body": True}  # the ``opt`` of a route that reads its JSON body itself
 TAKES_FORM = {"takes_form": True}  # the ``opt`` of a route that takes a form without files, or the same as JSON
@@ -219,8 +220,8 @@ def read_pairs(content: bytes, *, most: int) -> list[tuple[str, str]]:
     try:
         return parse_qsl(content.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=most)
     except ValueError:
-        fault = Fault("", f"the body is no form in UTF-8 with at most {most:,} fields")
-        raise InvalidInputError([fault]) from None
+        text = "the body is no form in UTF-8 with at most {most} fields"
+        raise InvalidInputError([Fault("", Sentence("no_form_in_utf8", text, most=most))]) from None
 
 
 def _read_form(content: bytes) -> dict[str, Any]:

@@ -90,7 +90,7 @@ if TYPE_CHECKING:
     from wabroadcast_core.rendering.errors import NotRendered
     from wabroadcast_core.rendering.template import CompiledText, compile_text
     from wabroadcast_core.rendering.values import WorkMeter
-    from wabroadcast_core.sentences.sentence import Sentence, make_sentence
+    from wabroadcast_core.sentences import Sentence, foreign, make_sentence, one_of, sentence_of
     from wabroadcast_core.settings import Settings
     from wabroadcast_core.store.tables import TABLE_NAMES
     from wabroadcast_core.transport.account_identity import IdentifiesAccount
@@ -231,7 +231,13 @@ _NAMES = {
         "compile_text",
     ),
     "rendering.values": ("WorkMeter",),
-    "sentences.sentence": ("Sentence", "make_sentence"),
+    "sentences": (
+        "Sentence",
+        "foreign",
+        "make_sentence",
+        "one_of",
+        "sentence_of",
+    ),
     "settings": ("Settings",),
     "store.tables": ("TABLE_NAMES",),
     "transport.account_identity": ("IdentifiesAccount",),
@@ -348,17 +354,20 @@ __all__ = [
     "find_columns",
     "find_variables",
     "fits",
+    "foreign",
     "health_app",
     "hookimpl",
     "kept_call",
     "make_sentence",
     "mask_number",
     "media_type",
+    "one_of",
     "parse_number",
     "read_json",
     "read_table",
     "scalar_text",
     "send_request",
+    "sentence_of",
     "split_tags",
     "webhook_app",
 ]

@@ -30,7 +30,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal
 
-from wabroadcast_core.sentences.english import say
+from wabroadcast_core.sentence_texts import say
+from wabroadcast_core.sentences import Sentence, code_of, storable
 
 LONGEST_WAIT: Final = 86_400.0  # seconds that a provider can make a message or a connection wait at once
 LONGEST_BELIEVED: Final = 32 * 86_400.0  # seconds; a longer wait is no wait but a mistake, such as a UNIX timestamp
@@ -58,6 +59,11 @@ class Fault:
     path: str
     message: str
 
+    @property
+    def code(self) -> str | None:
+        """The stable code of the message; None for a message of a plugin without one."""
+        return code_of(self.message)
+
 
 class InvalidInputError(InputError):
     """A body or a setting with one or more faults. The first :attr:`MOST_FAULTS` are kept, the others are counted."""
@@ -79,7 +85,7 @@ class TemplateError(InputError):
     code = "invalid_template"
 
     def __init__(self, reason: str, *, line: int) -> None:
-        super().__init__(f"line {line}: {reason}")
+        super().__init__(Sentence("line_of_template", "line {line}: {reason}", line=str(line), reason=reason))
         self.reason = reason
         self.line = line
 
@@ -93,12 +99,20 @@ class FileError(InputError):
     code = "invalid_file"
 
     def __init__(self, reason: str, *, row: int | None = None, column: str | None = None) -> None:
-        reason = reason.encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
-        place = ", ".join(part for part in (f"row {row}" if row else "", f"column {column}" if column else "") if part)
-        super().__init__(f"{place}: {reason}" if place else reason)
+        reason = storable(reason)
+        super().__init__(_placed(reason, row=row, column=column))
         self.reason = reason
         self.row = row
         self.column = column
+
+
+def _placed(reason: str, *, row: int | None, column: str | None) -> str:
+    if row and column:
+        text = "row {row}, column {column}: {reason}"
+        return Sentence("row_and_column", text, row=str(row), column=column, reason=reason)
+    if row:
+        return Sentence("row_of_file", "row {row}: {reason}", row=str(row), reason=reason)
+    return Sentence("column_of_file", "column {column}: {reason}", column=column, reason=reason) if column else reason
 
 
 class NoNumbersError(FileError):
@@ -113,6 +127,15 @@ class NumberError(InputError):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+def fault_of_number(error: NumberError, *, path: str = "number") -> Fault:
+    """Return the fault of a field with a number.
+
+    :param path: the name of the field; in most calls the parameter or field of a number is called so.
+    """
+    text = "the phone number is not valid ({reason}): write it in full, as in +62 812 3456 7890"
+    return Fault(path, Sentence("number_invalid", text, reason=error.reason))
 
 
 class NotFoundError(BroadcastError):

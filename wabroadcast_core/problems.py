@@ -2,12 +2,13 @@
 
 from functools import singledispatch
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from pydantic import Field
 
 from wabroadcast_core.errors import (
     ConflictError,
+    Fault,
     FileError,
     InputError,
     InvalidInputError,
@@ -18,10 +19,12 @@ from wabroadcast_core.errors import (
     UnavailableError,
     VersionConflictError,
     WebhookRefusedError,
+    fault_of_number,
 )
 from wabroadcast_core.models.api_key import Scope
-from wabroadcast_core.models.base import Model
+from wabroadcast_core.models.base import Model, Said
 from wabroadcast_core.reasons.catalogue import DEFAULT_LANGUAGE, Catalogue
+from wabroadcast_core.sentences import sentence_of
 
 PROBLEM_TYPE: Final = "application/problem+json"
 RETRY_AFTER_SECONDS: Final = 5
@@ -33,7 +36,13 @@ class FaultView(Model):
     """One fault of a request."""
 
     path: str = Field(description="Dotted path of the field or parameter, as in recipients.3.number.")
-    message: str = Field(description="What is wrong, and what to do.")
+    message: Said = Field(description="What is wrong, and what to do.")
+    code: str | None = Field(None, description="Stable name of the fault, for programs, such as string_too_long.")
+
+    @classmethod
+    def of(cls, fault: Fault) -> Self:
+        """Return a fault as a problem document lists it."""
+        return cls(path=fault.path, message=fault.message, code=fault.code)
 
 
 class Problem(Model):
@@ -43,7 +52,7 @@ class Problem(Model):
     title: str = Field(description="The phrase of the HTTP status.")
     status: int = Field(description="The HTTP status.")
     code: str = Field(description="Stable name of the kind of error, for programs.")
-    detail: str = Field(description="What is wrong, in words.")
+    detail: Said = Field(description="What is wrong, in words.")
     errors: list[FaultView] | None = Field(None, description="Every fault of the body or of the parameters.")
     line: int | None = Field(None, description="Line of the message text at fault; the first line is 1.")
     row: int | None = Field(None, description="Row of the file at fault; the first line is 1.")
@@ -105,58 +114,56 @@ def describe(error: Exception) -> Problem:
 
 @describe.register
 def _(error: InputError) -> Problem:
-    return problem_of(HTTPStatus.BAD_REQUEST, error.code, str(error))
+    return problem_of(HTTPStatus.BAD_REQUEST, error.code, sentence_of(error))
 
 
 @describe.register
 def _(error: NumberError) -> Problem:
-    text = f"the phone number is not valid ({error.reason}): write it in full, as in +62 812 3456 7890"
-    faults = [FaultView(path="number", message=text)]  # in each call the parameter or field of a number has this name
-    return problem_of(HTTPStatus.BAD_REQUEST, error.code, f"number: {text}", errors=faults)
+    return describe(InvalidInputError([fault_of_number(error)])).model_copy(update={"code": error.code})
 
 
 @describe.register
 def _(error: InvalidInputError) -> Problem:
-    faults = [FaultView(path=fault.path, message=fault.message) for fault in error.faults]
-    return problem_of(HTTPStatus.BAD_REQUEST, error.code, str(error), errors=faults)
+    faults = [*map(FaultView.of, error.faults)]
+    return problem_of(HTTPStatus.BAD_REQUEST, error.code, sentence_of(error), errors=faults)
 
 
 @describe.register
 def _(error: TemplateError) -> Problem:
-    return problem_of(HTTPStatus.BAD_REQUEST, error.code, str(error), line=error.line)
+    return problem_of(HTTPStatus.BAD_REQUEST, error.code, sentence_of(error), line=error.line)
 
 
 @describe.register
 def _(error: FileError) -> Problem:
-    return problem_of(HTTPStatus.BAD_REQUEST, error.code, str(error), row=error.row, column=error.column)
+    return problem_of(HTTPStatus.BAD_REQUEST, error.code, sentence_of(error), row=error.row, column=error.column)
 
 
 @describe.register
 def _(error: SourceError) -> Problem:
-    return problem_of(HTTPStatus.BAD_REQUEST, error.code, str(error))
+    return problem_of(HTTPStatus.BAD_REQUEST, error.code, sentence_of(error))
 
 
 @describe.register
 def _(error: NotFoundError) -> Problem:
-    return problem_of(HTTPStatus.NOT_FOUND, error.code, str(error))
+    return problem_of(HTTPStatus.NOT_FOUND, error.code, sentence_of(error))
 
 
 @describe.register
 def _(error: ConflictError) -> Problem:
-    return problem_of(HTTPStatus.CONFLICT, error.code, str(error), current_status=error.status)
+    return problem_of(HTTPStatus.CONFLICT, error.code, sentence_of(error), current_status=error.status)
 
 
 @describe.register
 def _(error: VersionConflictError) -> Problem:
     status = HTTPStatus.PRECONDITION_FAILED
-    return problem_of(status, error.code, str(error), current=error.present, sent=error.sent)
+    return problem_of(status, error.code, sentence_of(error), current=error.present, sent=error.sent)
 
 
 @describe.register
 def _(error: WebhookRefusedError) -> Problem:
-    return problem_of(HTTPStatus.FORBIDDEN, error.code, str(error))
+    return problem_of(HTTPStatus.FORBIDDEN, error.code, sentence_of(error))
 
 
 @describe.register
 def _(error: UnavailableError) -> Problem:
-    return problem_of(HTTPStatus.SERVICE_UNAVAILABLE, error.code, str(error))
+    return problem_of(HTTPStatus.SERVICE_UNAVAILABLE, error.code, sentence_of(error))

@@ -36,6 +36,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from wabroadcast_core.errors import Fault, InvalidInputError, SetupError
 from wabroadcast_core.models.base import Model, faults_of
 from wabroadcast_core.models.slug import make_slug
+from wabroadcast_core.sentences import Sentence
 
 LONGEST_SECONDS: Final = 86_400
 NUMBER, NAME = "number", "name"
@@ -117,7 +118,7 @@ class NamedQuery(Model):
         :raises InvalidInputError: a parameter is missing, unknown or of another type.
         """
         faults = [
-            Fault(f"parameters.{name}", "the query has no such parameter")
+            Fault(f"parameters.{name}", Sentence("no_parameter", "the query has no such parameter"))
             for name in given
             if name not in self.parameters
         ]
@@ -126,7 +127,8 @@ class NamedQuery(Model):
             try:
                 values[name] = _read_value(kind, given[name])
             except KeyError:
-                faults.append(Fault(f"parameters.{name}", f"missing: give a value of type {kind}"))
+                missing = Sentence("parameter_missing", "missing: give a value of type {kind}", kind=kind)
+                faults.append(Fault(f"parameters.{name}", missing))
             except ValidationError as error:
                 faults += faults_of(error, prefix=f"parameters.{name}")
         if faults:

@@ -9,7 +9,7 @@ from host_litestar.auth import ACTOR_WITHOUT_KEY
 from host_litestar.dashboard.controller import PageController, page
 from host_litestar.dashboard.opt_out_words import say_opt_out
 from host_litestar.dashboard.view import Page, View, ViewDep
-from wabroadcast_core.errors import Fault, InvalidInputError
+from wabroadcast_core.errors import InvalidInputError
 from wabroadcast_core.models.activity import Activity, ActObject
 from wabroadcast_core.models.api_key import LOCAL_ACTOR
 
@@ -95,5 +95,5 @@ def _moment(view: View, name: str, text: str) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise InvalidInputError([Fault(name, view.t("activity.no_time"))]) from None
+        raise InvalidInputError([view.fault(name, "activity.no_time")]) from None
     return moment if moment.tzinfo else moment.replace(tzinfo=view.fmt.zone)

@@ -6,6 +6,7 @@ from host_litestar.dashboard.view import Page, View, ViewDep
 from host_litestar.routes.keys import KeyName
 from wabroadcast_core.errors import ConflictError, Fault, InvalidInputError
 from wabroadcast_core.models.api_key import Scope
+from wabroadcast_core.sentences import sentence_of
 
 PATH = "/ui/settings/keys"
 
@@ -26,13 +27,13 @@ class ApiKeyPages(PageController):
         name, scope = view.form.text("name"), view.form.text("scope")
         is_first = _is_first(view)
         if is_first and scope != Scope.ADMIN:
-            return _show(view, status=400, faults=[Fault("scope", view.t("api_keys.first_is_admin"))])
+            return _show(view, status=400, faults=[view.fault("scope", "api_keys.first_is_admin")])
         try:
             key = view.broadcaster.api_keys.create({"name": name, "scopes": [scope]}, actor=view.actor)
         except InvalidInputError as error:
             return _show(view, status=400, faults=error.faults)
         except ConflictError as error:
-            return _show(view, status=409, faults=[Fault("name", str(error))])
+            return _show(view, status=409, faults=[Fault("name", sentence_of(error))])
         return view.page("api_key_new.html", key=key, is_first=is_first)
 
     @act("/{name:str}/revoke", scope=Scope.ADMIN)

@@ -1,6 +1,6 @@
 """The pages on which a broadcast is written: to whom, what, when and through which connection."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from litestar.datastructures import UploadFile
@@ -16,7 +16,7 @@ from host_litestar.routes.drafts import DraftId
 from host_litestar.routes.uploads import read_chunks
 from host_litestar.threads import LOOKS
 from wabroadcast_core.clock import SystemClock
-from wabroadcast_core.errors import InvalidInputError, VersionConflictError
+from wabroadcast_core.errors import Fault, InvalidInputError, VersionConflictError
 from wabroadcast_core.models.api_key import Scope
 from wabroadcast_core.models.draft import DraftBody, DraftView
 from wabroadcast_core.models.upload import UploadView
@@ -123,9 +123,11 @@ def _page(view: View, look: DraftLook) -> Page:
     return view.page("compose.html", faults=look.faults(), **page_values(view, look))
 
 
-def _parts(view: View, look: DraftLook, *, problem: str = "") -> Page:
+def _parts(view: View, look: DraftLook, *, problem: Sequence[Fault] = ()) -> Page:
     faults = view.faults_by_field(look.faults())
-    return view.fragment("compose_parts.html", faults=faults, problem=problem, **part_values(view, look))
+    return view.fragment(
+        "compose_parts.html", faults=faults, problem=view.faults_by_field(problem), **part_values(view, look)
+    )
 
 
 def _saved(view: View, draft: DraftView) -> Page:
@@ -141,7 +143,7 @@ def _saved(view: View, draft: DraftView) -> Page:
 
 def _refused(view: View, look: DraftLook, error: InvalidInputError) -> Page:
     if _is_script(view):
-        return _parts(view, look, problem=str(error))
+        return _parts(view, look, problem=error.faults)
     return view.page("compose.html", status=400, faults=error.faults, **page_values(view, look))
 
 

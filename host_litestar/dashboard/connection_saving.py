@@ -10,7 +10,7 @@ from host_litestar.dashboard.controller import PageController, act, page
 from host_litestar.dashboard.notices import Notice
 from host_litestar.dashboard.view import Page, View, ViewDep
 from host_litestar.routes.parameters import ConnectionName
-from wabroadcast_core.errors import Fault, InvalidInputError, NotFoundError
+from wabroadcast_core.errors import InvalidInputError, NotFoundError
 from wabroadcast_core.models.api_key import Scope
 
 NEW = f"{PATH}/new"
@@ -87,9 +87,9 @@ def _check_new(view: View, name: str) -> None:
     :raises InvalidInputError: it is not.
     """
     if name in NOT_NAMES:
-        raise InvalidInputError([Fault("name", view.t("connections.name_reserved"))])
+        raise InvalidInputError([view.fault("name", "connections.name_reserved")])
     try:
         view.broadcaster.connections.get(name)
     except NotFoundError:
         return
-    raise InvalidInputError([Fault("name", view.t("connections.name_taken"))])
+    raise InvalidInputError([view.fault("name", "connections.name_taken")])

@@ -6,7 +6,6 @@ later (``keep_files_days``).
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -16,7 +15,6 @@ from host_litestar.dashboard.file_choices import FileChoices, column_fields, rea
 from host_litestar.dashboard.file_rows import shown_rows
 from host_litestar.dashboard.file_upload import discard_file, gone, is_run, notice_of_look, save_file
 from host_litestar.dashboard.notices import Notice
-from host_litestar.dashboard.number_faults import say_rejection
 from host_litestar.dashboard.view import FRAGMENT, Page, View, ViewDep
 from host_litestar.routes.parameters import ImportId, UploadId
 from host_litestar.threads import FILES
@@ -24,6 +22,7 @@ from wabroadcast_core.errors import Fault, FileError, InvalidInputError, NoNumbe
 from wabroadcast_core.models.api_key import Scope
 from wabroadcast_core.models.contact import OPEN_IMPORTS, ImportReport
 from wabroadcast_core.models.slug import make_slug
+from wabroadcast_core.sentences import sentence_of
 
 IMPORT: Final = f"{ROOM}/import"
 RESULTS: Final = f"{ROOM}/imports"
@@ -76,7 +75,6 @@ class ImportPages(PageController):
         context: dict[str, Any] = {
             "report": report,
             "is_open": report.status in OPEN_IMPORTS,
-            "say": partial(say_rejection, view),
         }
         if view.query(FRAGMENT):
             return view.fragment("import_progress.html", **context)
@@ -109,7 +107,7 @@ def _look(view: View, upload_id: str, chosen: FileChoices, *, tags: str) -> Page
         split = _split(view, upload_id, chosen)
         is_without = isinstance(error, NoNumbersError) and split is not None
         what = view.t("file.no_numbers" if is_without else "file.not_understood")
-        return _understood(view, upload_id, chosen, tags=tags, report=split, error=str(error), what=what)
+        return _understood(view, upload_id, chosen, tags=tags, report=split, error=sentence_of(error), what=what)
     except NotFoundError:
         return gone(view, IMPORT)
     return _understood(view, upload_id, chosen, tags=tags, report=report)
@@ -158,7 +156,6 @@ def _understood(
         more_columns=max(0, len(columns) - len(fields)),
         options=reading_options(view, chosen, report.reading if report else None),
         rows=shown_rows(view, found, columns, with_faults=is_understood),
-        say=partial(say_rejection, view),
         **context,
     )
 

@@ -6,10 +6,9 @@ from typing import Any, Final
 from host_litestar.dashboard.contact_form import contact_draft, empty_fields, sent_fields
 from host_litestar.dashboard.controller import PageController, act, page
 from host_litestar.dashboard.notices import Notice
-from host_litestar.dashboard.number_faults import fault_of_number
 from host_litestar.dashboard.view import Page, View, ViewDep
 from host_litestar.threads import FILES
-from wabroadcast_core.errors import Fault, InvalidInputError, NotFoundError, NumberError
+from wabroadcast_core.errors import InvalidInputError, NotFoundError, NumberError, fault_of_number
 from wabroadcast_core.models.api_key import Scope
 from wabroadcast_core.models.contact import TaggingReport, split_tags
 
@@ -51,7 +50,7 @@ class ContactPages(PageController):
         except InvalidInputError as error:
             faults = error.faults
         except NumberError as error:
-            faults = (fault_of_number(view, error),)
+            faults = (fault_of_number(error),)
         else:
             return view.redirect(view.link(ROOM, contact.number), Notice("contacts.created"))
         return view.page(
@@ -86,8 +85,8 @@ def _tag(view: View, chosen: dict[str, str]) -> TaggingReport:
     numbers = form.texts("number")
     tags = split_tags(form.text("tags"))
     faults = [
-        *([] if everyone or numbers else [Fault("", view.t("contacts.none_chosen"))]),
-        *([] if tags else [Fault("", view.t("contacts.no_tag"))]),
+        *([] if everyone or numbers else [view.fault("", "contacts.none_chosen")]),
+        *([] if tags else [view.fault("", "contacts.no_tag")]),
     ]
     if faults:
         raise InvalidInputError(faults)
@@ -114,4 +113,4 @@ def _new_draft(view: View) -> dict[str, Any]:
         view.broadcaster.contacts.get(draft["number"])
     except NotFoundError:
         return draft
-    raise InvalidInputError([Fault("number", view.t("contacts.known"))])
+    raise InvalidInputError([view.fault("number", "contacts.known")])

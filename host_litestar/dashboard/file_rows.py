@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from host_litestar.dashboard.file_choices import SHOWN_COLUMNS
-from host_litestar.dashboard.number_faults import say_rejection
 from host_litestar.dashboard.view import View
 from wabroadcast_core.models.contact import FileRow
 
@@ -33,7 +32,7 @@ def shown_rows(
 def _shown(
     view: View, row: FileRow, titles: Sequence[str], columns: Mapping[str, str], *, with_faults: bool
 ) -> ShownRow:
-    fault = say_rejection(view, row.reason) if row.reason and with_faults else ""
+    fault = view.say(row.reason) if row.reason and with_faults else ""
     place = _place_of(row.column, columns)
     cells = [*row.cells[: len(titles)], *[""] * (len(titles) - len(row.cells))]
     shown = [

@@ -15,13 +15,13 @@ def save_file(view: View) -> UploadView | Fault:
     """Store the file of the field ``file``; return the fault of the form if it has none."""
     file = view.form.file("file")
     if file is None:
-        return Fault("file", view.t("file.missing"))
+        return view.fault("file", "file.missing")
     stored = view.broadcaster.uploads.save(
         read_chunks(file), filename=file.filename or None, content_type=file.content_type
     )
     if not stored.size:
         discard_file(view, stored.upload_id)
-        return Fault("file", view.t("file.empty"))
+        return view.fault("file", "file.empty")
     return stored
 
 

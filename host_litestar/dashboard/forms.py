@@ -12,6 +12,7 @@ from host_litestar.form_reading import MULTIPART, FormFields, read_form
 from host_litestar.request_reading import LARGEST_JSON, AnyRequest, read_body, read_pairs
 from host_litestar.session_cookies import CSRF_FIELD, CSRF_HEADER, check_csrf, session_of
 from wabroadcast_core.errors import Fault, InvalidInputError
+from wabroadcast_core.sentences import Sentence
 
 MOST_FIELDS: Final = 2_000
 FILES: Final = "files"  # in the ``opt`` of a route: the names of the fields that are files
@@ -93,7 +94,7 @@ async def _read_values(request: AnyRequest) -> dict[str, list[Any]]:
         return {name: value if isinstance(value, list) else [value] for name, value in given.items()}
     body = await read_body(request, LARGEST_JSON)
     if body and kind != RequestEncodingType.URL_ENCODED:
-        raise InvalidInputError([Fault("", "the body is not a form")])
+        raise InvalidInputError([Fault("", Sentence("no_form", "the body is not a form"))])
     return _read_urlencoded(body)
 
 

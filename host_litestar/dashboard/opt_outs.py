@@ -1,6 +1,5 @@
 """Opt-outs: the numbers that must not be messaged, and files of them."""
 
-from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -9,14 +8,22 @@ from host_litestar.dashboard.controller import PageController, act, page
 from host_litestar.dashboard.file_choices import FileChoices, column_fields, reading_options
 from host_litestar.dashboard.file_upload import discard_file, gone, is_run, notice_of_look, save_file
 from host_litestar.dashboard.notices import Notice
-from host_litestar.dashboard.number_faults import fault_of_number, say_rejection
 from host_litestar.dashboard.opt_out_words import say_opt_out, say_source
 from host_litestar.dashboard.view import Page, View, ViewDep
 from host_litestar.routes.parameters import UploadId
 from host_litestar.threads import FILES
-from wabroadcast_core.errors import Fault, FileError, InvalidInputError, NotFoundError, NumberError, SourceError
+from wabroadcast_core.errors import (
+    Fault,
+    FileError,
+    InvalidInputError,
+    NotFoundError,
+    NumberError,
+    SourceError,
+    fault_of_number,
+)
 from wabroadcast_core.models.api_key import Scope
 from wabroadcast_core.models.blacklist import DEFAULT_REASON, LONGEST_REASON, BlacklistReport
+from wabroadcast_core.sentences import sentence_of
 
 ROOM: Final = "/ui/opt-outs"
 IMPORT: Final = f"{ROOM}/import"
@@ -104,13 +111,13 @@ def _run(view: View, upload_id: str, chosen: FileChoices, *, reason: str) -> Pag
     except NotFoundError:
         return gone(view, IMPORT)
     discard_file(view, upload_id)
-    return view.redirect(view.link(ROOM), _imported(report))
+    return view.redirect(view.link(ROOM), _imported(view, report))
 
 
-def _imported(report: BlacklistReport) -> Notice:
+def _imported(view: View, report: BlacklistReport) -> Notice:
     values: dict[str, str | int] = {"n": report.added, "known": report.known, "rejected": report.rejected}
     if report.reason:
-        return Notice("opt_outs.imported_in_part", values | {"reason": report.reason}, "danger")
+        return Notice("opt_outs.imported_in_part", values | {"reason": view.say_plainly(report.reason)}, "danger")
     return Notice("opt_outs.imported", values, "warn" if report.rejected else "ok")
 
 
@@ -121,7 +128,13 @@ def _look(view: View, upload_id: str, chosen: FileChoices, *, reason: str) -> Pa
         return _understood(view, upload_id, chosen, reason=reason, report=None, faults=error.faults)
     except (FileError, SourceError) as error:
         return _understood(
-            view, upload_id, chosen, reason=reason, report=None, error=str(error), what=view.t("file.not_understood")
+            view,
+            upload_id,
+            chosen,
+            reason=reason,
+            report=None,
+            error=sentence_of(error),
+            what=view.t("file.not_understood"),
         )
     except NotFoundError:
         return gone(view, IMPORT)
@@ -153,7 +166,6 @@ def _understood(
         fields=fields,
         more_columns=max(0, len(columns) - len(fields)),
         options=reading_options(view, chosen, report.reading if report else None),
-        say=partial(say_rejection, view),
         **context,
     )
 
@@ -165,7 +177,7 @@ def _reason(view: View) -> str:
     """
     reason = view.form.text("reason") or DEFAULT_REASON
     if len(reason) > LONGEST_REASON:
-        raise InvalidInputError([Fault("reason", view.t("opt_outs.reason_missing", most=LONGEST_REASON))])
+        raise InvalidInputError([view.fault("reason", "opt_outs.reason_missing", most=LONGEST_REASON)])
     return reason
 
 
@@ -176,8 +188,8 @@ def _connection(view: View) -> str | None:
 def _faults(view: View, error: InvalidInputError | NumberError | NotFoundError) -> list[Fault]:
     match error:
         case NumberError():
-            return [fault_of_number(view, error)]
+            return [fault_of_number(error)]
         case InvalidInputError():
             return list(error.faults)
         case _:
-            return [Fault("connection", view.t("opt_outs.no_connection", name=view.form.text("connection")))]
+            return [view.fault("connection", "opt_outs.no_connection", name=view.form.text("connection"))]

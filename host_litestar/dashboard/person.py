@@ -13,7 +13,7 @@ from host_litestar.dashboard.opt_out_words import say_opt_out, say_source
 from host_litestar.dashboard.view import Page, View, ViewDep
 from host_litestar.routes.parameters import PersonNumber
 from wabroadcast_core.audience.numbers import mask_number, normal_number
-from wabroadcast_core.errors import Fault, InvalidInputError, NotFoundError, NumberError
+from wabroadcast_core.errors import InvalidInputError, NotFoundError, NumberError
 from wabroadcast_core.models.api_key import Scope
 from wabroadcast_core.models.blacklist import LONGEST_REASON, BlacklistAct
 from wabroadcast_core.models.contact import ContactView, ErasureReport
@@ -69,7 +69,7 @@ class PersonPages(PageController):
         """Erase a person everywhere, once the number was typed."""
         normal = _normal(view, number)
         if _typed_number(view) != normal:
-            fault = Fault("typed", view.t("person.typed_other"))
+            fault = view.fault("typed", "person.typed_other")
             return _person(view, normal, status=HTTPStatus.BAD_REQUEST, faults=[fault])
         report = view.broadcaster.contacts.erase(normal, actor=view.actor)
         return view.redirect(view.link(ROOM), _erased(report))
@@ -163,7 +163,7 @@ def _reason(view: View) -> str | None:
 
 
 def _without_reason(view: View, number: str, field: str) -> Page:
-    fault = Fault(field, view.t("opt_outs.reason_missing", most=LONGEST_REASON))
+    fault = view.fault(field, "opt_outs.reason_missing", most=LONGEST_REASON)
     return _person(view, number, status=HTTPStatus.BAD_REQUEST, faults=[fault])
 
 

@@ -135,7 +135,7 @@ class Shown:
             case BroadcastStatus.CANCELLED:
                 return t("progress.end.cancelled", sent=counts.sent, left=counts.cancelled)
             case BroadcastStatus.FAILED:
-                return t("progress.end.unreadable", reason=self._view.words.of(self.progress.status_reason))
+                return t("progress.end.unreadable", reason=self._view.say(self.progress.status_reason or ""))
         return ""
 
     # --- acts --------------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from wabroadcast_core.models.draft import DraftView
 from wabroadcast_core.models.message_detail import MessageDetail
 from wabroadcast_core.models.preview import PlacedPreview
 from wabroadcast_core.models.status import OPEN_MESSAGES
+from wabroadcast_core.sentences import sentence_of
 from wabroadcast_plugins.senders.sandbox import TEST_NUMBERS, TEST_PREFIX
 
 NUMBER_COOKIE: Final = "wabroadcast_test_number"
@@ -157,11 +158,11 @@ def _unconfirmed(view: View, draft_id: str, people: int, *, is_complete: bool) -
     """Return what a person must still confirm before so many get the message."""
     faults: list[Fault] = []
     if (people >= MANY or not is_complete) and not view.form.has("read"):
-        faults.append(Fault("read", view.t("review.tick_missing")))
+        faults.append(view.fault("read", "review.tick_missing"))
     largest = view.broadcaster.drafts.precedents(draft_id).largest
     typed = "".join(filter(str.isdigit, view.form.text("typed")))
     if must_type(people, largest=largest) and typed != str(people):
-        faults.append(Fault("typed", view.t("review.type_missing", n=people)))
+        faults.append(view.fault("typed", "review.type_missing", n=people))
     return faults
 
 
@@ -184,7 +185,7 @@ def _key(view: View, draft: DraftView, *parts: str) -> str:
 
 
 def _faults_of(error: InvalidInputError | TemplateError) -> Sequence[Fault]:
-    return error.faults if isinstance(error, InvalidInputError) else [Fault("message", str(error))]
+    return error.faults if isinstance(error, InvalidInputError) else [Fault("message", sentence_of(error))]
 
 
 def _test(view: View) -> MessageDetail | None:

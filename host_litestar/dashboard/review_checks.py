@@ -101,13 +101,13 @@ def run_checks(view: View, found: Reviewed) -> list[Check]:
 def _faults(view: View, found: Reviewed) -> Iterator[Check]:
     page = view.link("/ui/drafts", found.draft.draft_id)
     if found.preview.unreadable:
-        yield Check("danger", view.t("review.check.unreadable", reason=found.preview.unreadable), page)
+        yield Check("danger", view.t("review.check.unreadable", reason=view.say(found.preview.unreadable)), page)
     for path, message in sorted({(fault.path, fault.message) for fault in found.preview.faults}):
         head = path.partition(".")[0]
         if head == "source" and found.preview.unreadable:
             continue
         name = view.t(f"compose.field.{head}") if f"compose.field.{head}" in view.t else path
-        yield Check("danger", view.t("review.check.fault", field=name, reason=message), page)
+        yield Check("danger", view.t("review.check.fault", field=name, reason=view.say(message)), page)
 
 
 def _of_people(view: View, people: PeoplePreview, found: Reviewed) -> Iterator[Check]:
@@ -127,7 +127,7 @@ def _of_people(view: View, people: PeoplePreview, found: Reviewed) -> Iterator[C
     if message.get("media") and found.preview.has_message:
         yield Check("ok", view.t("review.check.media"))
     for note in people.notes:
-        yield Check("warn", note)
+        yield Check("warn", view.say(note))
 
 
 def _of_connections(view: View, found: Reviewed) -> Iterator[Check]:
@@ -140,7 +140,7 @@ def _of_connections(view: View, found: Reviewed) -> Iterator[Check]:
             cause = say_cause(view, one.waiting_for) or say_reason(view, one.state_reason)
             yield Check("warn", view.t("review.check.paused", name=one.name, reason=cause), page)
         if one.problem:
-            yield Check("warn", view.t("review.check.problem", name=one.name, reason=view.words.of(one.problem)), page)
+            yield Check("warn", view.t("review.check.problem", name=one.name, reason=view.say(one.problem)), page)
         if one.sender in senders and senders[one.sender].capabilities.simulated:
             yield Check("warn", view.t("review.check.simulated", name=one.name))
         if one.name in risky:

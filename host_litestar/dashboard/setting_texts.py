@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from markupsafe import Markup
 
+from host_litestar.dashboard.sentences import CORE
 from host_litestar.dashboard.setting_fields import Setting
 from host_litestar.dashboard.view import View
 
@@ -38,8 +39,16 @@ class SettingTexts:
 
     def _own(self, setting: Setting, ending: str) -> str:
         """Return the text of the catalogue; an empty one if it has none."""
-        keys = (f"{key}{ending}" for key in _keys_of(self._kind, setting))
+        if setting.path != f"settings.{setting.name}":
+            keys = self._keys_of_part(setting, ending)
+        else:
+            keys = [f"setting.{self._kind}.{setting.name}{ending}", f"setting.{setting.name}{ending}"]
         return next((self._view.t(key) for key in keys if key in self._view.t), "")
+
+    def _keys_of_part(self, setting: Setting, ending: str) -> list[str]:
+        """Return the keys for a part of a group: of its whole path first, of its name last."""
+        names = [name for name in setting.path.split(".")[1:] if not name.isdigit()]
+        return [f"{CORE}setting.{self._kind}.{'.'.join(names[at:])}{ending}" for at in range(len(names))]
 
     def _in_english(self, text: str) -> str:
         if not text or self._view.choices.language == ENGLISH:

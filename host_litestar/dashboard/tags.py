@@ -35,7 +35,7 @@ class TagPages(PageController):
         except InvalidInputError as error:
             return _tags(view, tag, faults=[Fault("name", fault.message) for fault in error.faults])
         except ConflictError:
-            return _tags(view, tag, faults=[Fault("name", view.t("tags.exists", name=view.form.text("name")))])
+            return _tags(view, tag, faults=[view.fault("name", "tags.exists", name=view.form.text("name"))])
         return view.redirect(view.link(TAGS), Notice("tags.renamed", {"tag": tag, "name": renamed.name}))
 
     @act("/merge", threads=FILES)
@@ -43,11 +43,11 @@ class TagPages(PageController):
         """Merge a tag into another one."""
         tag, into = view.form.text("tag"), view.form.text("into")
         if fold_tag(tag) == fold_tag(into):
-            return _tags(view, tag, faults=[Fault("into", view.t("tags.merge_itself"))])
+            return _tags(view, tag, faults=[view.fault("into", "tags.merge_itself")])
         try:
             merged = view.broadcaster.tags.merge(into, [tag], actor=view.actor)
         except NotFoundError:
-            return _tags(view, tag, faults=[Fault("into", view.t("tags.unknown", name=into))])
+            return _tags(view, tag, faults=[view.fault("into", "tags.unknown", name=into)])
         return view.redirect(
             view.link(TAGS), Notice("tags.merged", {"tag": tag, "name": merged.name, "n": merged.contacts})
         )

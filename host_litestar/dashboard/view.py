@@ -9,6 +9,7 @@ from litestar import Request, Response
 from litestar.datastructures import Cookie
 from litestar.di import NamedDependency
 from litestar.status_codes import HTTP_200_OK, HTTP_303_SEE_OTHER
+from markupsafe import Markup
 
 from host_litestar.auth import SCOPES_OF_CALLER, has_passed, is_open, provide_actor
 from host_litestar.dashboard import static_files
@@ -18,6 +19,7 @@ from host_litestar.dashboard.forms import FormData, form_of, read_digits
 from host_litestar.dashboard.links import links_of
 from host_litestar.dashboard.notices import COOKIE, FORGOTTEN, Notice, read_notice
 from host_litestar.dashboard.rendering import environment
+from host_litestar.dashboard.sentences import OwnText, say, say_plainly
 from host_litestar.dashboard.texts import Texts
 from host_litestar.dashboard.words import Words
 from host_litestar.session_cookies import session_of
@@ -25,6 +27,7 @@ from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.errors import Fault, UnavailableError
 from wabroadcast_core.models.api_key import Scope, are_enough
 from wabroadcast_core.models.broadcast import BroadcastSummary, RunningBroadcast
+from wabroadcast_core.sentences import Sentence
 from wabroadcast_core.services.sessions import csrf_token
 
 ROOMS: Final = (
@@ -174,23 +177,51 @@ class View:
         """
         notice = read_notice(self.request)
         forgotten = [FORGOTTEN] if COOKIE in self.request.cookies else []
-        html = self.render(template, notice=self._known(notice), faults=FaultsByField(faults), **context)
+        html = self.render(template, notice=self._known(notice), faults=self.faults_by_field(faults), **context)
         return Response(html, media_type=HTML, status_code=status, cookies=[*cookies, *forgotten])
 
     def render(self, template: str, **context: Any) -> str:
         """Return a template as HTML, with what all templates may use."""
-        names = {"notice": None, "faults": FaultsByField(()), "here": self.request.url.path, **context}
+        names = {"notice": None, "faults": self.faults_by_field(()), "here": self.request.url.path, **context}
         return (
             environment()
             .get_template(template)
             .render(
-                v=self, t=self.t, fmt=self.fmt, link=self.link, asset=self.asset, may=self.may, csrf=self.csrf, **names
+                v=self,
+                t=self.t,
+                say=self.say,
+                fmt=self.fmt,
+                link=self.link,
+                asset=self.asset,
+                may=self.may,
+                csrf=self.csrf,
+                **names,
             )
         )
 
     def faults_by_field(self, faults: Sequence[Fault]) -> "FaultsByField":
         """Return the faults of a form as the templates of fields take them."""
-        return FaultsByField(faults)
+        return FaultsByField([Fault(fault.path, self.say(fault.message)) for fault in faults])
+
+    def fault(self, path: str, key: str, **values: object) -> Fault:
+        """Return a fault of a form that the page itself found.
+
+        :param path: the name of the field; empty for the form as a whole.
+        :param key: of the text that says what is wrong.
+        """
+        return Fault(path, OwnText(self.t(key, **values)))
+
+    def say(self, text: str) -> str:
+        """Return a sentence of the core in the language of the page."""
+        return say(self.t, text)
+
+    def translated(self, text: str) -> str:
+        """Return a text that may be a sentence of the core in the language of the page; any other text as it is."""
+        return self.say(text) if isinstance(text, Sentence) else text
+
+    def say_plainly(self, text: str) -> str:
+        """Return a sentence of the core in the language of the page, without markup."""
+        return say_plainly(self.t, text)
 
     def fragment(self, template: str, **context: Any) -> Page:
         """Render a part of a page, for a script that puts it into its place."""
@@ -230,7 +261,7 @@ class View:
 
 
 class FaultsByField:
-    """The faults of a form, found by the path of their field."""
+    """The faults of a form in the language of the page, found by the path of their field."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         self.all = list(faults)
@@ -238,7 +269,7 @@ class FaultsByField:
     def __call__(self, path: str) -> str:
         """Return what is wrong with a field and what is below it; an empty text if nothing is."""
         found = [fault.message for fault in self.all if fault.path == path or fault.path.startswith(f"{path}.")]
-        return "; ".join(found)
+        return Markup("; ").join(found)
 
     def __bool__(self) -> bool:
         return bool(self.all)

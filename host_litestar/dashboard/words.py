@@ -3,15 +3,15 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from host_litestar.dashboard.sentences import CORE, LANGUAGE
 from host_litestar.dashboard.texts import Texts
 from wabroadcast_core.reasons.catalogue import Catalogue
-from wabroadcast_core.sentences.sentence import Sentence
+from wabroadcast_core.sentences import Sentence
 
-PREFIX: Final = "sentence."  # of the keys of sentences
 _NAMES: Final[Mapping[str, str]] = {  # values that are codes: the keys of their texts, by the names of their places
     "status": "status.",
-    "state": "sentence.state.",
-    "fields": "sentence.field.",
+    "state": "words.state.",
+    "fields": "words.field.",
     "scopes": "api_keys.scope.",
 }
 
@@ -30,14 +30,15 @@ class Words:
 
     def knows(self, text: object) -> bool:
         """Return whether a text is a sentence of our own, which can be said in this language."""
-        return isinstance(text, Sentence) and f"{PREFIX}{text.code}" in self._texts
+        is_there = self._language == LANGUAGE or f"{CORE}{getattr(text, 'code', '')}" in self._texts
+        return isinstance(text, Sentence) and is_there
 
     def of(self, text: str | None) -> str:
         """Return a sentence of our own in this language, and a text of others as it is."""
-        if not isinstance(text, Sentence) or not self.knows(text):
-            return text or ""
+        if not isinstance(text, Sentence) or not self.knows(text) or self._language == LANGUAGE:
+            return str(text or "")
         values = {name: self._value(name, value) for name, value in text.values.items()}
-        return self._texts(f"{PREFIX}{text.code}", **values)
+        return self._texts(f"{CORE}{text.code}", **values)
 
     def of_reason(self, reason: str | None) -> str:
         """Return what a reason means: a sentence, or the words of the catalogue; an unknown code as it is."""
@@ -56,6 +57,6 @@ class Words:
         if name == "reason":
             return self.of_reason(value).removesuffix(".")
         if name == "detail":
-            return self._texts("sentence.quoted", text=value) if value else ""
+            return self._texts("words.quoted", text=value) if value else ""
         key = f"{_NAMES.get(name, '')}{value}"
         return self._texts(key) if name in _NAMES and key in self._texts else value

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from host_litestar.doctor.texts import say
-from wabroadcast_core.sentences.sentence import Sentence
+from wabroadcast_core.sentences import Sentence
 
 
 class Level(StrEnum):

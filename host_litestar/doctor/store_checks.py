@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from host_litestar.doctor.findings import Finding, Level, fault_of, judge, ok, warning
 from host_litestar.doctor.texts import say
 from wabroadcast_core.errors import BroadcastError
-from wabroadcast_core.sentences.sentence import Sentence
+from wabroadcast_core.sentences import Sentence
 from wabroadcast_core.store import installation as installation_store
 from wabroadcast_core.store.database import Database
 from wabroadcast_core.store.integrity import check_at_start, check_integrity

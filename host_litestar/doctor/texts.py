@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Final
 
-from wabroadcast_core.sentences.sentence import make_sentence
+from wabroadcast_core.sentences import make_sentence
 
 TEXTS: Final = {
     # Redis
@@ -77,7 +77,7 @@ TEXTS: Final = {
     "connection_paused": "it is paused",
     "connection_paused_for": "it is paused ({reason})",
     "resume_connection": "`wabroadcast connections resume {name}`",
-    "sender_missing": "its sender {sender} is not installed",
+    "sender_not_installed": "its sender {sender} is not installed",
     "install_sender": "install the plugin that provides it",
     "sender_cannot_report": "the sender {sender} cannot report the state of its account",
     "account_up": "up: {detail}",

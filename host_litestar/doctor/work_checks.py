@@ -12,7 +12,7 @@ from wabroadcast_core.errors import BroadcastError
 from wabroadcast_core.metrics.shared_totals import SharedTotals
 from wabroadcast_core.models.connection import ConnectionView
 from wabroadcast_core.models.status import ConnectionState
-from wabroadcast_core.sentences.sentence import Sentence
+from wabroadcast_core.sentences import Sentence
 from wabroadcast_core.store import backlog
 from wabroadcast_core.store import callbacks as callback_store
 from wabroadcast_core.store import connections as connection_store
@@ -80,7 +80,7 @@ def _paused(part: str, connection: ConnectionView) -> Finding:
 def _tested(part: str, connection: ConnectionView, broadcaster: Broadcaster) -> Iterator[Finding]:
     sender = broadcaster.plugins.senders.get(connection.sender)
     if sender is None:
-        yield fault(part, say("sender_missing", sender=connection.sender), say("install_sender"))
+        yield fault(part, say("sender_not_installed", sender=connection.sender), say("install_sender"))
         return
     if not hasattr(sender, "check_connection"):
         yield ok(part, say("sender_cannot_report", sender=connection.sender))

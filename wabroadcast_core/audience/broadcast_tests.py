@@ -29,6 +29,7 @@ from wabroadcast_core.models.recipient import AudienceRow
 from wabroadcast_core.models.status import BroadcastStatus, ConnectionState, Priority, Purpose, SkipReason
 from wabroadcast_core.rendering.content import compile_content
 from wabroadcast_core.rendering.placeholders import check_placeholders
+from wabroadcast_core.sentences import Sentence, unpack_sentence
 from wabroadcast_core.snapshots import BroadcastSnapshot
 from wabroadcast_core.store import audit_log
 from wabroadcast_core.store import broadcasts as broadcast_store
@@ -48,10 +49,6 @@ _AT_ONCE: Final[Mapping[str, Any]] = {
     "priority": Priority.HIGH,
 }
 _OF_THE_TEXT = {SkipReason.MISSING_VARIABLE, SkipReason.BAD_TEXT}
-_REFUSALS = {
-    SkipReason.BLACKLISTED: "the number is opted out ({detail}): send the test to another one",
-    SkipReason.INVALID_NUMBER: "the number cannot be messaged ({detail}): send the test to another one",
-}
 
 
 class BroadcastTests:
@@ -128,7 +125,7 @@ class BroadcastTests:
         variables = {**row.all_variables, "number": row.number}
         classified = classifier.classify([AudienceRow(number, row.name, variables)], first=0)
         for skipped in classified.skipped:
-            raise InvalidInputError([_refusal(SkipReason(skipped.reason or ""), skipped.detail or "")])
+            raise InvalidInputError([_refusal(SkipReason(skipped.reason or ""), unpack_sentence(skipped.detail or ""))])
         [message] = classified.sendable.values()
         return message._replace(raw=row.number)
 
@@ -159,5 +156,12 @@ class BroadcastTests:
 def _refusal(reason: SkipReason, detail: str) -> Fault:
     """Return why a test is refused."""
     if reason in _OF_THE_TEXT:
-        return Fault("message", f"{detail}: correct the text, or render the test for another recipient")
-    return Fault("test.number", _REFUSALS.get(reason, "{detail}").format(detail=detail or reason))
+        text = "{detail}: correct the text, or render the test for another recipient"
+        return Fault("message", Sentence("test_not_rendered", text, detail=detail))
+    if reason is SkipReason.BLACKLISTED:
+        text = "the number is opted out ({detail}): send the test to another one"
+        return Fault("test.number", Sentence("test_opted_out", text, detail=detail or reason))
+    if reason is SkipReason.INVALID_NUMBER:
+        text = "the number cannot be messaged ({detail}): send the test to another one"
+        return Fault("test.number", Sentence("test_not_messaged", text, detail=detail or reason))
+    return Fault("test.number", detail or reason)

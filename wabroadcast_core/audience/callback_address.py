@@ -7,6 +7,7 @@ from pydantic import HttpUrl
 from wabroadcast_core.errors import Fault
 from wabroadcast_core.models.broadcast import BroadcastDraft
 from wabroadcast_core.models.callback import CallbackEvent
+from wabroadcast_core.sentences import Sentence
 from wabroadcast_core.settings import Settings
 from wabroadcast_core.transport.public_addresses import CallbackAddresses, is_ip_address
 
@@ -23,8 +24,8 @@ def callback_faults(draft: BroadcastDraft, settings: Settings) -> Iterator[Fault
     url = draft.callback_url
     if url is None:
         if draft.callback_events and settings.callback_url is None:
-            message = "there is no address to report to: give callbackUrl, or set WABROADCAST_CALLBACK_URL"
-            yield Fault("callbackEvents", message)
+            text = "there is no address to report to: give callbackUrl, or set WABROADCAST_CALLBACK_URL"
+            yield Fault("callbackEvents", Sentence("no_callback_address", text))
         return
     yield from address_faults(url, settings, path="callbackUrl")
 
@@ -35,9 +36,9 @@ def address_faults(url: HttpUrl, settings: Settings, *, path: str) -> Iterator[F
     :param path: the name of the field that has it.
     """
     if url.username or url.password:
-        message = "the address has a user or a password: leave them out, and verify the signature of the callbacks"
-        yield Fault(path, message)
+        text = "the address has a user or a password: leave them out, and verify the signature of the callbacks"
+        yield Fault(path, Sentence("callback_with_password", text))
     host = (url.host or "").strip("[]")
     if is_ip_address(host) and not CallbackAddresses(settings.callback_networks).allow(host):
-        message = "the address is not of the public internet: allow its network with WABROADCAST_CALLBACK_NETWORKS"
-        yield Fault(path, message)
+        text = "the address is not of the public internet: allow its network with WABROADCAST_CALLBACK_NETWORKS"
+        yield Fault(path, Sentence("callback_not_public", text))

@@ -15,6 +15,7 @@ from wabroadcast_core.errors import Fault
 from wabroadcast_core.hookspecs import Capabilities
 from wabroadcast_core.media import HEAD_BYTES, fits, media_type
 from wabroadcast_core.models.message import Content, MediaContent, TemplateContent, TextContent
+from wabroadcast_core.sentences import Sentence
 from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.store import uploads as upload_store
 from wabroadcast_core.store.uploads import open_upload
@@ -48,7 +49,8 @@ class SenderCapabilities:
     def faults(self, content: Content, uploads: UploadInfos) -> Iterator[Fault]:
         """Yield the reasons why this connection cannot send the message to any recipient."""
         if content.type not in self.capabilities.types:
-            yield Fault("message.type", f"{self} cannot send messages of type {content.type}")
+            text = "{sender} cannot send messages of type {type}"
+            yield Fault("message.type", Sentence("type_unsupported", text, sender=self.shown, type=content.type))
             return
         yield from self._length_faults(content)
         if (
@@ -56,10 +58,8 @@ class SenderCapabilities:
             and content.caption
             and content.type not in self.capabilities.caption_types
         ):
-            yield Fault(
-                "message.caption",
-                f"{self} shows no caption with {content.type}: remove it, or send it as a text message of its own",
-            )
+            text = "{sender} shows no caption with {type}: remove it, or send it as a text message of its own"
+            yield Fault("message.caption", Sentence("no_caption", text, sender=self.shown, type=content.type))
         if isinstance(content, MediaContent) and content.media.upload_id is not None:
             upload = uploads[content.media.upload_id]
             if upload is not None:  # upload_faults reports a missing upload, once for all connections
@@ -68,23 +68,25 @@ class SenderCapabilities:
     def _length_faults(self, content: Content) -> Iterator[Fault]:
         text, path = _fixed_text(content)
         if text is not None and len(text) > self.longest_text(content):
-            yield Fault(
-                path, f"{self} sends at most {self.longest_text(content)} characters, this text has {len(text)}"
-            )
+            reason = "{sender} sends at most {most} characters, this text has {n}"
+            most = self.longest_text(content)
+            yield Fault(path, Sentence("text_too_long", reason, sender=self.shown, most=most, n=len(text)))
 
     def _file_faults(self, kind: str, upload: UploadInfo, *, path: str) -> Iterator[Fault]:
         largest, allowed = self.capabilities.media_bytes.get(kind), self.capabilities.media_types.get(kind)
         if largest is not None and upload.size > largest:
-            limit, size = largest / MEGABYTE, upload.size / MEGABYTE
-            yield Fault(path, f"{self} sends {kind} files of at most {limit:g} MB, this file has {size:.1f} MB")
+            text = "{sender} sends {type} files of at most {most} MB, this file has {size} MB"
+            sizes = {"most": largest / MEGABYTE, "size": round(upload.size / MEGABYTE, 1)}
+            yield Fault(path, Sentence("file_too_large", text, sender=self.shown, type=kind, **sizes))
         if allowed is not None and not fits(upload.content_type, allowed):
-            accepted = ", ".join(sorted(allowed))
-            yield Fault(
-                path, f"{self} sends {accepted} as {kind}, but the content of this file is {upload.content_type}"
-            )
+            text = "{sender} sends {accepted} as {type}, but the content of this file is {content}"
+            values = {"accepted": ", ".join(sorted(allowed)), "type": kind, "content": upload.content_type}
+            yield Fault(path, Sentence("file_type_unsupported", text, sender=self.shown, **values))
 
-    def __str__(self) -> str:
-        return f"connection {self.connection!r} ({self.kind})"
+    @property
+    def shown(self) -> Sentence:
+        """The connection and its kind, for people."""
+        return Sentence("connection_of_kind", "connection {name!r} ({kind})", name=self.connection, kind=self.kind)
 
 
 def find_capabilities(context: Context, names: Sequence[str]) -> tuple[list[SenderCapabilities], list[Fault]]:
@@ -101,11 +103,9 @@ def find_capabilities(context: Context, names: Sequence[str]) -> tuple[list[Send
         for row in rows
         if row["sender"] in senders
     ]
+    text = "the sender {sender!r} of connection {name!r} is not installed: install its plugin"
     faults = [
-        Fault(
-            "connection",
-            f"the sender {row['sender']!r} of connection {row['name']!r} is not installed: install its plugin",
-        )
+        Fault("connection", Sentence("sender_missing", text, sender=row["sender"], name=row["name"]))
         for row in rows
         if row["sender"] not in senders
     ]
@@ -145,7 +145,17 @@ def upload_faults(content: Content, uploads: UploadInfos) -> Iterator[Fault]:
     """Yield a fault for each upload that a message names and that does not exist."""
     for path, upload_id in _named_uploads(content):
         if uploads[upload_id] is None:
-            yield Fault(path, f"there is no upload {upload_id!r}: upload the file first")
+            yield Fault(path, no_upload(upload_id))
+
+
+def no_upload(upload_id: str) -> Sentence:
+    """Return the fault of an upload that does not exist."""
+    return Sentence("no_upload", "there is no upload {name!r}: upload the file first", name=upload_id)
+
+
+def deleted_upload(upload_id: str) -> Sentence:
+    """Return the fault of an upload that was deleted after it was chosen."""
+    return Sentence("deleted_upload", "there is no upload {name!r}: upload the file again", name=upload_id)
 
 
 def _inspect_upload(context: Context, upload_id: str) -> UploadInfo | None:

@@ -14,6 +14,7 @@ from wabroadcast_core.errors import Fault, InvalidInputError, NumberError, Sourc
 from wabroadcast_core.models.broadcast import BroadcastDraft
 from wabroadcast_core.models.broadcast_test import BroadcastTest
 from wabroadcast_core.models.recipient import AudienceRow
+from wabroadcast_core.sentences import Sentence
 
 
 class ChosenRecipient:
@@ -38,7 +39,7 @@ class ChosenRecipient:
         """
         with contextlib.ExitStack() as reading:
             if recipients is not None:
-                return self._pick(inline_rows(recipients), "the list is empty")
+                return self._pick(inline_rows(recipients), Sentence("list_empty", "the list is empty"))
             if draft.source is None:
                 return self._pick(iter([AudienceRow(self._test.number, row=1)]), "")
             deadline = time.monotonic() + self._seconds
@@ -74,14 +75,16 @@ class ChosenRecipient:
 
     def _checked(self, row: AudienceRow) -> AudienceRow:
         if row.fault is not None:
-            raise InvalidInputError([Fault(self._path, f"this recipient gets no message: {row.fault.reason}")])
+            text = "this recipient gets no message: {reason}"
+            raise InvalidInputError([Fault(self._path, Sentence("faulty_recipient", text, reason=row.fault.reason))])
         row.number = self._normal(row.number)
         return row
 
     def _missing(self, no_rows: str) -> Fault:
         if no_rows:
             return Fault("source", no_rows)
-        return Fault(self._path, "the audience has no such recipient: name one of it, or none for the first one")
+        text = "the audience has no such recipient: name one of it, or none for the first one"
+        return Fault(self._path, Sentence("no_such_recipient", text))
 
     @property
     def _path(self) -> str:
@@ -96,4 +99,5 @@ def _until(deadline: float, rows: Iterator[AudienceRow]) -> Iterator[AudienceRow
     for row in rows:
         yield row
         if time.monotonic() > deadline:
-            raise SourceError("the recipient was not found in time: name one nearer to the beginning of the audience")
+            text = "the recipient was not found in time: name one nearer to the beginning of the audience"
+            raise SourceError(Sentence("recipient_not_found_in_time", text))

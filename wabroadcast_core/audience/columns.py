@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from wabroadcast_core.audience.cells import MARK, plain_cell
+from wabroadcast_core.audience.column_faults import SHOWN_HEADERS, columns_shown, no_number
 from wabroadcast_core.audience.consent import ConsentColumn, find_consent
 from wabroadcast_core.audience.foreign_numbers import ForeignNumbers, find_foreign, states_country
 from wabroadcast_core.audience.header_row import count_header_words, find_header
@@ -25,13 +26,12 @@ from wabroadcast_core.errors import FileError, NoNumbersError, NumberError
 from wabroadcast_core.models.contact import OWN_COLUMNS
 from wabroadcast_core.models.recipient import AudienceRow, RowFault, Scalar
 from wabroadcast_core.models.slug import make_slug
+from wabroadcast_core.sentences import Sentence, joined, listed
 from wabroadcast_core.store.sql import clean_text
 
 REJECTED_HEADERS = ("row", "reason")  # the last columns of a file of rejected rows, after the original ones
 
 NO_HEADER = -1  # in the place of the index of a header: the table has none
-_SHOWN_HEADERS = 12  # in error texts
-_HINTED_COLUMNS = 5  # in which numbers of another country are searched for, which is expensive
 
 _ROLES = ("number", "name")
 _POSITION = re.compile(r"(?:column )?(\d{1,6})")  # with the word, no header that is a number means another column
@@ -115,23 +115,29 @@ class Columns:
     def notes(self) -> list[str]:
         """Return what a user should know about columns that are not read as one might expect."""
         notes = [*([] if self.foreign is None else [self.foreign.note()]), *self.consent_notes]
-        notes += filter(None, [self._header_note(), self.numbers.several.note()])
-        if self.more_numbers:
-            titles = ", ".join(map(self.title, self.more_numbers))
-            verb = "holds" if len(self.more_numbers) == 1 else "hold"
-            first = self.title(self.numbers.first)
-            notes.append(
-                f"{titles} {verb} more phone numbers: of each row only one is read, from {first} where it has one"
-            )
+        notes += filter(None, [self._header_note(), self.numbers.several.note(), self._more_numbers_note()])
         return notes
 
-    def _header_note(self) -> str | None:
+    def _more_numbers_note(self) -> Sentence | None:
+        if not self.more_numbers:
+            return None
+        titles, first = listed(map(self.title, self.more_numbers)), self.title(self.numbers.first)
+        if len(self.more_numbers) == 1:
+            text = "{titles} holds more phone numbers: of each row only one is read, from {first} where it has one"
+        else:
+            text = "{titles} hold more phone numbers: of each row only one is read, from {first} where it has one"
+        return Sentence("more_numbers", text, titles=titles, first=first)
+
+    def _header_note(self) -> Sentence | None:
         """Return which row is read as the header, if that is a guess."""
         if not self.guesses_header:
             return None
-        titles = ", ".join(filter(None, self.headers[:_SHOWN_HEADERS]))
-        row = "a row" if self.header_number is None else f"row {self.header_number}"
-        return f"{row} is read as the header: {titles}. If it is a person, insert a header row above it"
+        titles = ", ".join(filter(None, self.headers[:SHOWN_HEADERS]))
+        if self.header_number is None:
+            text = "a row is read as the header: {titles}. If it is a person, insert a header row above it"
+            return Sentence("header_guessed", text, titles=titles)
+        text = "row {row} is read as the header: {titles}. If it is a person, insert a header row above it"
+        return Sentence("header_guessed_in", text, row=str(self.header_number), titles=titles)
 
     def _read_name(self, cells: Cells) -> str | None:
         if len(self.names) == 1:
@@ -171,9 +177,12 @@ class Columns:
     def title(self, index: int) -> str:
         """Return the title that names one column in reports: its header, with its position where that is ambiguous."""
         header = self.headers[index] if index < len(self.headers) else ""
+        place = str(index + 1)
         if not header:
-            return f"column {index + 1}"
-        return f"{header} (column {index + 1})" if header in self.headers[:index] else header
+            return Sentence("column_title", "column {n}", n=place)
+        if header in self.headers[:index]:
+            return Sentence("column_title_again", "{title} (column {n})", title=header, n=place)
+        return header
 
 
 def _read_variables(variables: Variables, cells: Cells) -> dict[str, Scalar]:
@@ -203,7 +212,7 @@ def find_columns(
     :raises FileError: the mapping names a column that the table does not have.
     """
     if not any(map(filled_columns, rows)):
-        raise NoNumbersError("the file holds no rows")
+        raise NoNumbersError(Sentence("no_rows", "the file holds no rows"))
     mapping = mapping or {}
     phones = Phones(rows, region)
     if phones.is_list and not mapping and header in {None, NO_HEADER}:
@@ -217,7 +226,7 @@ def find_columns(
     shares, flags = phones.shares_below(header_row), phones.flags_below(header_row)
     numbers = find_numbers(headers, roles, shares, region=region, flags=flags, code=code)
     if numbers is None:
-        raise NoNumbersError(_no_number(headers, body, region=region))
+        raise NoNumbersError(no_number(headers, body, region=region))
     names = find_names(headers, roles, numbers.columns, rows=rows, has_header=header_row is not None)
     taken = {numbers.first, *names, *_rejected_columns(headers)} - name_parts(headers, names)
     variables = _find_variables(headers, roles, taken=taken)
@@ -329,7 +338,11 @@ def _find_column(key: str, headers: Sequence[str]) -> int:
     by_position = (int(position[1]) - 1,) if position and 0 < int(position[1]) <= len(headers) else ()
     found = next(chain(by_header, by_slug, by_position), None)
     if found is None:
-        raise FileError(f"the mapping names the column {key!r}, which the file does not have{_columns_shown(headers)}")
+        unknown = Sentence(
+            "mapping_without_column", "the mapping names the column {name!r}, which the file does not have", name=key
+        )
+        columns = columns_shown(headers)
+        raise FileError(joined(unknown, columns) if columns else unknown)
     return found
 
 
@@ -376,23 +389,3 @@ def _free_slug(slug: str, taken: set[str]) -> str:
         free, number = f"{slug}_{number}", number + 1
     taken.add(free)
     return free
-
-
-def _no_number(headers: Sequence[str], body: Sequence[Cells], *, region: str) -> str:
-    columns = _columns_shown(headers)
-    hint = _region_hint(body, region=region)
-    return f"no column holds phone numbers{columns}{': map one of them to number' if columns else ''}{hint}"
-
-
-def _region_hint(body: Sequence[Cells], *, region: str) -> str:
-    """Return the region that fits the numbers of a column which has none of the region of the installation."""
-    for index in range(min(len(body[0]), _HINTED_COLUMNS) if body else 0):
-        foreign = find_foreign((cells[index] for cells in body if index < len(cells)), region=region)
-        if foreign is not None and foreign.fitting:
-            return f"; if column {index + 1} is the number, {foreign.reason}"
-    return ""
-
-
-def _columns_shown(headers: Sequence[str]) -> str:
-    shown = [header for header in headers if header][:_SHOWN_HEADERS]
-    return f"; its columns are {', '.join(shown)}" if shown else ""

@@ -12,8 +12,9 @@ from enum import Enum
 from wabroadcast_core.audience.headers import list_words, phrase_set, word_set
 from wabroadcast_core.models.recipient import RowFault
 from wabroadcast_core.models.status import SkipReason
+from wabroadcast_core.sentences import Sentence, joined
 
-SAID_NO = "no consent: this column of the file says no"
+SAID_NO = Sentence("said_no", "no consent: this column of the file says no")
 
 
 class ConsentKind(Enum):
@@ -93,32 +94,38 @@ class ConsentColumn:
             return text in _MARKED | _LEFT or _DATE.search(cell) is not None  # the day of the opt-out
         return text in _NO
 
-    def note(self, cells: Sequence[str]) -> str | None:
+    def note(self, cells: Sequence[str]) -> Sentence | None:
         """Return what the user should know about this column.
 
         :param cells: those of the first rows.
         """
         if self.kind is ConsentKind.DOUBTFUL:
             is_filled = any(_plain(cell) in _NO | _YES - {"active", "aktif"} for cell in cells)
-            return f"{self.title} is about consent, but {_NOT_APPLIED}" if is_filled else None
+            text = "{title} is about consent, but {rest}"
+            return Sentence("consent_doubtful", text, title=self.title, rest=_NOT_APPLIED) if is_filled else None
         if self.kind is ConsentKind.STATUS:
             return self._note_on_status(cells)
         unclear = any(text not in _NO | _YES for cell in cells if (text := _plain(cell)) and not self.says_no(cell))
-        return f"{self.title}: {_APPLIED}" + (f"; {_UNCLEAR}" if unclear else "")
+        return self._applied(_APPLIED_UNCLEAR if unclear else _APPLIED)
 
-    def _note_on_status(self, cells: Sequence[str]) -> str | None:
+    def _note_on_status(self, cells: Sequence[str]) -> Sentence | None:
         if any(map(self.says_no, cells)):
-            return f"{self.title}: {_APPLIED}"
+            return self._applied(_APPLIED)
         maybe = any(_plain(cell) in _MAYBE_LEFT for cell in cells)
-        return f"{self.title} may say who wants no messages, but {_NOT_APPLIED}" if maybe else None
+        text = "{title} may say who wants no messages, but {rest}"
+        return Sentence("consent_maybe", text, title=self.title, rest=_NOT_APPLIED) if maybe else None
+
+    def _applied(self, rest: Sentence) -> Sentence:
+        return Sentence("consent_applied", "{title}: {rest}", title=self.title, rest=rest)
 
 
-_APPLIED = (
+_APPLIED = Sentence(
+    "no_is_left_out",
     "people who say no there are left out. Those of them who are in the contact book already stay in it: import them to"
-    " the blacklist to keep them from every broadcast. Map the column to a variable to read it as one"
+    " the blacklist to keep them from every broadcast. Map the column to a variable to read it as one",
 )
-_UNCLEAR = "not all of its cells are a plain yes or no"
-_NOT_APPLIED = "it is not plain enough to leave people out: look at it before you send"
+_APPLIED_UNCLEAR = joined(_APPLIED, Sentence("consent_unclear", "not all of its cells are a plain yes or no"))
+_NOT_APPLIED = Sentence("consent_not_plain", "it is not plain enough to leave people out: look at it before you send")
 
 
 def find_consent(headers: Sequence[str], roles: Mapping[int, str], *, taken: set[int]) -> tuple[ConsentColumn, ...]:

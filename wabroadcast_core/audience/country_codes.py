@@ -7,11 +7,13 @@ from functools import lru_cache
 import phonenumbers
 
 from wabroadcast_core.audience.countries import find_country
-from wabroadcast_core.audience.numbers import TWO_COUNTRIES, parse_number
+from wabroadcast_core.audience.number_faults import TWO_COUNTRIES
+from wabroadcast_core.audience.numbers import parse_number
 from wabroadcast_core.errors import NumberError
+from wabroadcast_core.sentences import Sentence
 
-OTHER_COUNTRY = "the number does not fit the country code in its row"
-UNKNOWN_CODE = "the country in its row is not known: write its code in digits, such as 62"
+OTHER_COUNTRY = Sentence("other_country", "the number does not fit the country code in its row")
+UNKNOWN_CODE = Sentence("unknown_country", "the country in its row is not known: write its code in digits, such as 62")
 
 _LONGEST_COUNTRY_CODE = 3  # digits
 _MOSTLY = 0.5

@@ -14,6 +14,7 @@ import phonenumbers
 
 from wabroadcast_core.audience.numbers import is_mobile, parse_number
 from wabroadcast_core.errors import NumberError
+from wabroadcast_core.sentences import Sentence, one_of
 
 _FEWEST = 3  # numbers that show that a list is of another country
 _MOST = 20  # numbers that are parsed, because a parse for each region of the world is expensive
@@ -40,9 +41,10 @@ class ForeignNumbers:
     """How many of them fit the region nevertheless."""
 
     @property
-    def reason(self) -> str:
+    def reason(self) -> Sentence:
         """Why a number without a country code is not taken."""
-        return f"the numbers of this file do not fit the region {self.region}: {self._way_out()}"
+        text = "the numbers of this file do not fit the region {region}: {way_out}"
+        return Sentence("foreign_number", text, region=self.region, way_out=self._way_out())
 
     def refuse(self, text: str) -> NoReturn:
         """Refuse a number without a country code.
@@ -53,16 +55,23 @@ class ForeignNumbers:
             parse_number(text, region=self.region)
         raise NumberError(self.reason)
 
-    def note(self) -> str:
+    def note(self) -> Sentence:
         """Return what the user should know about the file."""
-        return (
-            f"a list of another country: of the first {self.parsed} numbers without a country code only {self.fits} fit"
-            f" the region {self.region}, and none of the list was taken without one: {self._way_out()}"
+        return Sentence(
+            "foreign_list",
+            "a list of another country: of the first {n} numbers without a country code only {fits} fit the region"
+            " {region}, and none of the list was taken without one: {way_out}",
+            n=self.parsed,
+            fits=self.fits,
+            region=self.region,
+            way_out=self._way_out(),
         )
 
-    def _way_out(self) -> str:
-        plus = "write them with + and the country code"
-        return f"give the region {' or '.join(self.fitting)}, which fits, or {plus}" if self.fitting else plus
+    def _way_out(self) -> Sentence:
+        if not self.fitting:
+            return Sentence("write_plus", "write them with + and the country code")
+        text = "give the region {regions}, which fits, or write them with + and the country code"
+        return Sentence("give_region", text, regions=one_of(self.fitting))
 
 
 def find_foreign(texts: Iterable[str], *, region: str) -> ForeignNumbers | None:

@@ -8,6 +8,7 @@ from wabroadcast_core.audience.numbers import parse_number
 from wabroadcast_core.errors import BroadcastError, NumberError
 from wabroadcast_core.models.contact import LONGEST_NAME, LONGEST_TAG, MOST_TAGS, distinct_tags, split_tags
 from wabroadcast_core.models.recipient import AudienceRow, find_excess, without_blanks
+from wabroadcast_core.sentences import Sentence
 from wabroadcast_core.store.contacts import NewContact
 from wabroadcast_core.store.imports import Rejection
 from wabroadcast_core.store.sql import clean_text
@@ -100,7 +101,7 @@ class ContactReader:
         except NumberError as error:
             raise _RejectedError("number", error.reason) from None
         if row.name is not None and len(row.name) > LONGEST_NAME:
-            raise _RejectedError("name", f"longer than {LONGEST_NAME} characters")
+            raise _RejectedError("name", Sentence("long_name", "longer than {most} characters", most=LONGEST_NAME))
         if excess := find_excess(row.variables):
             raise _RejectedError(None, excess)
         tags = self._tags_of(row.variables.get(TAGS))
@@ -124,9 +125,9 @@ class ContactReader:
     def _read_tags(self, text: str) -> tuple[str, ...] | str:
         own = split_tags(clean_text(text))
         if len(own) > MOST_TAGS:
-            return f"there are more than {MOST_TAGS} tags"
+            return Sentence("many_tags_in_row", "there are more than {most} tags", most=MOST_TAGS)
         if any(len(tag) > LONGEST_TAG for tag in own):
-            return f"a tag is longer than {LONGEST_TAG} characters"
+            return Sentence("long_tag", "a tag is longer than {most} characters", most=LONGEST_TAG)
         return tuple(distinct_tags((*self._tags, *own)))
 
 

@@ -9,10 +9,10 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from itertools import islice
-from typing import TypedDict, Unpack
+from typing import Annotated, Any, TypedDict, Unpack
 
 import redis
-from pydantic import Field, ValidationError
+from pydantic import Field, PlainSerializer, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 from sqlalchemy import Connection, RowMapping
 
 from wabroadcast_core.audience.columns import Columns
@@ -26,6 +26,7 @@ from wabroadcast_core.errors import BroadcastError, Fault, InvalidInputError, Un
 from wabroadcast_core.hookspecs import ContactSource
 from wabroadcast_core.models.base import Model, faults_of
 from wabroadcast_core.models.contact import LONGEST_TAG, MOST_TAGS, ImportStatus, Reading, distinct_tags, split_tags
+from wabroadcast_core.sentences import Sentence, pack_sentence, sentence_of, unpack_sentence
 from wabroadcast_core.store import contacts as contact_store
 from wabroadcast_core.store import imports as import_store
 from wabroadcast_core.store.sql import clean_text
@@ -36,14 +37,21 @@ log = logging.getLogger(__name__)
 _HEAD_BYTES = 8  # enough to detect the kind of a file
 
 
+def _unpacked(value: Any, check: ValidatorFunctionWrapHandler) -> str:
+    return value if isinstance(value, Sentence) else unpack_sentence(check(value))
+
+
+StoredText = Annotated[str, WrapValidator(_unpacked), PlainSerializer(pack_sentence)]
+
+
 class Understood(Model):
     """How a file was read: the meanings of its columns, its header, and the reading of its source."""
 
-    columns: dict[str, str] = Field(default_factory=dict)
+    columns: dict[StoredText, str] = Field(default_factory=dict)
     titles: list[str] = Field(default_factory=list)
     """The header in the order of the file, for the file of rejected rows."""
     reading: Reading | None = None
-    notes: list[str] = Field(default_factory=list)
+    notes: list[StoredText] = Field(default_factory=list)
 
 
 class ReadingChoices(TypedDict, total=False):
@@ -80,13 +88,14 @@ def import_options(context: Context, *, tags: Iterable[str] = (), **choices: Unp
     country = choices.get("region") or context.settings.default_region
     faults = []
     if any(len(tag) > LONGEST_TAG for tag in cleaned):
-        faults.append(Fault("tags", f"a tag is longer than {LONGEST_TAG} characters"))
+        faults.append(Fault("tags", Sentence("long_tag", "a tag is longer than {most} characters", most=LONGEST_TAG)))
     if len(cleaned) > MOST_TAGS:
-        faults.append(Fault("tags", f"there are {len(cleaned):,} tags: give at most {MOST_TAGS}"))
+        text = "there are {n} tags: give at most {most}"
+        faults.append(Fault("tags", Sentence("many_tags", text, n=len(cleaned), most=MOST_TAGS)))
     try:
         country = check_region(country)
     except ValueError as error:
-        faults.append(Fault("region", str(error)))
+        faults.append(Fault("region", sentence_of(error)))
     if faults:
         raise InvalidInputError(faults)
     return ImportOptions(
@@ -130,8 +139,9 @@ def open_import_source(
         kind = context.plugins.contact_source(file_kind(file.read(_HEAD_BYTES)))
     chosen = options.model_dump(include={"sheet", "delimiter", "encoding"}, exclude_none=True)
     if unsupported := [name for name in chosen if name not in kind.Settings.model_fields]:
+        text = "a file of kind {kind} has no {name}: leave it out"
         raise InvalidInputError(
-            [Fault(name, f"a file of kind {kind.kind} has no {name}: leave it out") for name in unsupported]
+            [Fault(name, Sentence("no_such_choice", text, kind=kind.kind, name=name)) for name in unsupported]
         )
     try:
         settings = kind.Settings.model_validate({"uploadId": upload_id, "mapping": options.mapping, **chosen})
@@ -170,10 +180,11 @@ class _Import:
         except UnavailableError:
             raise  # recover continues the import
         except BroadcastError as error:
-            self._end(ImportStatus.FAILED, str(error))
+            self._end(ImportStatus.FAILED, sentence_of(error))
         except Exception as error:
             log.exception("import %s failed: its file cannot be read", self._id)
-            self._end(ImportStatus.FAILED, f"the file cannot be read: {type(error).__name__}")
+            text = "the file cannot be read: {error}"
+            self._end(ImportStatus.FAILED, Sentence("file_unreadable", text, error=type(error).__name__))
 
     def _read_all(self, row: RowMapping) -> bool:
         """Read and store the rest of the file.

@@ -8,6 +8,7 @@ import httpx
 
 from wabroadcast_core.errors import Fault
 from wabroadcast_core.models.message import Content, MediaContent
+from wabroadcast_core.sentences import Sentence
 
 _PATH = "message.media.url"
 _HOST = re.compile(rb"^(?![.-]+$)[A-Za-z0-9_.-]+$|:")  # of a name, or of an address of version 6
@@ -19,9 +20,11 @@ def address_faults(message: Content) -> Iterator[Fault]:
     if url is None:
         return
     if not _is_address(url):
-        yield Fault(_PATH, "this is not an address: give one like https://example.com/photo.jpg")
+        text = "this is not an address: give one like https://example.com/photo.jpg"
+        yield Fault(_PATH, Sentence("no_media_address", text))
     elif "@" in urlsplit(url).netloc:
-        yield Fault(_PATH, "the address has a user or a password, which is not sent to providers: upload the file")
+        text = "the address has a user or a password, which is not sent to providers: upload the file"
+        yield Fault(_PATH, Sentence("media_with_password", text))
 
 
 def _is_address(url: str) -> bool:

@@ -11,22 +11,23 @@ import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, PhoneNumberType, ValidationResult
 
 from wabroadcast_core.audience.extensions import drop_extensions
+from wabroadcast_core.audience.number_faults import (
+    DAMAGED,
+    DATE,
+    EMPTY,
+    HIDDEN,
+    IN_PIECES,
+    LETTERS,
+    MONEY,
+    NO_COUNTRY,
+    NO_DIGITS,
+    NO_PERSON,
+    NOT_IN_USE,
+    TOO_LONG,
+    TOO_SHORT,
+    TWO_COUNTRIES,
+)
 from wabroadcast_core.errors import NumberError
-
-EMPTY = "empty"
-NO_DIGITS = "contains no phone number"
-TOO_SHORT = "too short"
-TOO_LONG = "too long"
-NOT_IN_USE = "not in the numbering plan of its country"
-NO_COUNTRY = "unknown country code"
-DAMAGED = "damaged by a spreadsheet: digits are missing"
-LETTERS = "letters among the digits"
-HIDDEN = "partly hidden"
-IN_PIECES = "split into parts that are not a complete number"
-NO_PERSON = "a WhatsApp id that is not a phone number"
-DATE = "a date"
-MONEY = "an amount of money"
-TWO_COUNTRIES = "may be a number of either of two countries: write it with + and the country code"
 
 LONGEST_CELL = 1_000  # characters; enough for several numbers and a remark
 _SHORTEST_COMPLETE = 7  # digits; in a cell of several parts, a part with fewer is a part of a number

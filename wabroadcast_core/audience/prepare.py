@@ -26,7 +26,7 @@ from wabroadcast_core.models.recipient import AudienceRow
 from wabroadcast_core.models.status import ENDED_BROADCASTS, BroadcastStatus, MessageStatus, SkipReason
 from wabroadcast_core.plugin_faults import PLUGIN_FAULTS, describe_fault
 from wabroadcast_core.rendering.placeholders import check_placeholders
-from wabroadcast_core.sentences.english import say
+from wabroadcast_core.sentences import Sentence, sentence_of
 from wabroadcast_core.snapshots import BroadcastSnapshot
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import connections as connection_store
@@ -36,7 +36,6 @@ from wabroadcast_core.store import retention as retention_store
 from wabroadcast_core.store import uploads as upload_store
 from wabroadcast_core.store.changes import Changes
 from wabroadcast_core.store.messages import NewMessage
-from wabroadcast_core.store.sql import clean_text
 from wabroadcast_core.store.uploads import store_upload
 
 log = logging.getLogger(__name__)
@@ -76,16 +75,17 @@ class _Preparation:
         try:
             self._read_all(row)
         except (InvalidInputError, SourceError) as error:
-            self._fail(row, str(error))
+            self._fail(row, sentence_of(error))
         except (UnavailableError, redis.RedisError):
             raise  # recover starts the preparation again
         except BroadcastError as error:
             if error.code == "plugin":
                 raise  # a blacklist plugin failed: no recipient is messaged until it works
-            self._fail(row, str(error))
+            self._fail(row, sentence_of(error))
         except PLUGIN_FAULTS as error:
             log.error("broadcast %s: its contact source failed: %s", row["job_id"], describe_fault(error))  # noqa: TRY400 - its text may hold anything
-            self._fail(row, say("source_failed", error=type(error).__name__))
+            text = "the contact source failed with {error}: see the log of the worker"
+            self._fail(row, Sentence("source_failed", text, error=type(error).__name__))
 
     def _begin(self) -> RowMapping | None:
         """Set the broadcast to processing.
@@ -219,7 +219,7 @@ class _Preparation:
         """
         now = self._context.clock.now()
         with self._context.database.write() as conn:
-            values = {"status_reason": clean_text(reason)} if reason else {}
+            values = {"status_reason": reason} if reason else {}
             broadcast_store.update_broadcast(conn, self._id, where_status=_NOT_FAILED, prepared=True, **values)
             completed = broadcast_store.complete_broadcast(conn, self._id, now=now)
         self._delete_copy(snapshot)
@@ -245,7 +245,7 @@ class _Preparation:
                 BroadcastStatus.FAILED,
                 now=now,
                 where_status=PREPARABLE,
-                status_reason=clean_text(reason),
+                status_reason=reason,
                 finished_at=now,
             )
 

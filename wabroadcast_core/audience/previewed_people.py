@@ -13,6 +13,7 @@ from wabroadcast_core.models.preview import ListedPerson
 from wabroadcast_core.models.recipient import AudienceRow
 from wabroadcast_core.models.status import SkipReason
 from wabroadcast_core.rendering.content import Rendered
+from wabroadcast_core.sentences import unpack_sentence
 from wabroadcast_core.store.messages import NewMessage, position_of
 
 SENDABLE = "sendable"
@@ -117,7 +118,7 @@ class PeopleCollector:
                         row=row or place + 1,
                         number=message.number or message.raw or "",
                         name=message.name,
-                        detail=message.detail,
+                        detail=message.detail and unpack_sentence(message.detail),
                     )
                 )
 

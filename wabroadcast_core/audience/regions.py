@@ -5,6 +5,8 @@ from typing import Annotated, TypeAlias
 import phonenumbers
 from pydantic import AfterValidator
 
+from wabroadcast_core.sentences import Sentence
+
 
 def check_region(region: str) -> str:
     """Return a region as two capital letters.
@@ -13,7 +15,8 @@ def check_region(region: str) -> str:
     """
     country = region.strip().upper()
     if not phonenumbers.country_code_for_region(country):
-        raise ValueError(f"unknown country {country!r}: write its two letters, such as ID")
+        text = "unknown country {country!r}: write its two letters, such as ID"
+        raise ValueError(Sentence("no_region", text, country=country))
     return country
 
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import Fault, InvalidInputError
 from wabroadcast_core.models.broadcast import BroadcastDraft
+from wabroadcast_core.sentences import Sentence
 from wabroadcast_core.store import connections as connection_store
 
 _LEFT_OUT: Final[Mapping[str, Any]] = {
@@ -26,8 +27,8 @@ def rehearsal_of(context: Context, draft: BroadcastDraft) -> BroadcastDraft:
     """
     found = simulated_connections(context)
     if not found:
-        reason = "no connection is simulated: create one with `wabroadcast connections set sandbox sandbox`"
-        raise InvalidInputError([Fault("connection", reason)])
+        text = "no connection is simulated: create one with `wabroadcast connections set sandbox sandbox`"
+        raise InvalidInputError([Fault("connection", Sentence("no_simulated_connection", text))])
     name = next((name for name in draft.pool if name in found), next(iter(found)))
     return draft.model_copy(update={**_LEFT_OUT, "connection": name})
 

@@ -8,6 +8,7 @@ from sqlalchemy import RowMapping
 from wabroadcast_core.audience.cells import lasting_cell
 from wabroadcast_core.audience.columns import REJECTED_HEADERS
 from wabroadcast_core.audience.table_files import csv_pieces
+from wabroadcast_core.sentences import unpack_sentence
 
 _UNKNOWN_TITLES = ("number", "name")
 
@@ -27,7 +28,13 @@ def write_rejected(pages: Iterable[Sequence[RowMapping]], titles: Sequence[str])
 def _cells(row: RowMapping, width: int) -> list[str]:
     """Return the original cells, the row number and the reason; cells beyond the header come last."""
     cells: list[object] = json.loads(row["cells"] or "[]")
-    shown = (*cells[:width], *[None] * (width - len(cells)), row["row"], row["reason"], *cells[width:])
+    shown = (
+        *cells[:width],
+        *[None] * (width - len(cells)),
+        row["row"],
+        str(unpack_sentence(row["reason"])),
+        *cells[width:],
+    )
     return list(map(_cell, shown))
 
 

@@ -13,16 +13,19 @@ from wabroadcast_core.audience.capabilities import SenderCapabilities, find_capa
 from wabroadcast_core.audience.numbers import parse_number
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import NumberError
+from wabroadcast_core.models.blacklist import DEFAULT_REASON
 from wabroadcast_core.models.recipient import AudienceRow, RowFault, find_excess, is_blank, without_blanks
 from wabroadcast_core.models.slug import make_slug
 from wabroadcast_core.models.status import MessageStatus, SkipReason
 from wabroadcast_core.rendering.content import BadText, MissingVariable, Rendered
+from wabroadcast_core.sentences import Sentence, pack_sentence, sentence_of
 from wabroadcast_core.snapshots import BroadcastSnapshot
 from wabroadcast_core.store import blacklist as blacklist_store
 from wabroadcast_core.store import messages as message_store
 from wabroadcast_core.store.claims import ANY_ROUTE
 from wabroadcast_core.store.messages import NewMessage, message_key
 
+_OPTED_OUT = Sentence("opted_out", "opted out")  # as DEFAULT_REASON, which the blacklist has
 LONGEST_RAW = 100  # characters that are stored of the text in the place of a number
 
 
@@ -109,11 +112,11 @@ class RowClassifier:
         except MissingVariable as error:
             classified.missing[error.name] += 1
             classified.skipped.append(
-                self._skipped_message(key, number, row.name, variables, SkipReason.MISSING_VARIABLE, str(error))
+                self._skipped_message(key, number, row.name, variables, SkipReason.MISSING_VARIABLE, sentence_of(error))
             )
         except BadText as error:
             classified.skipped.append(
-                self._skipped_message(key, number, row.name, variables, SkipReason.BAD_TEXT, str(error))
+                self._skipped_message(key, number, row.name, variables, SkipReason.BAD_TEXT, sentence_of(error))
             )
         else:
             if self._on_rendered is not None:
@@ -138,22 +141,23 @@ class RowClassifier:
         :raises BadText: a sender of the pool cannot send a text of this length.
         """
         if self._longest_text is not None and len(rendered.text or "") > self._longest_text:
-            raise BadText(
-                f"the rendered text is longer than the {self._longest_text:,} characters that its connection can send"
-            )
+            text = "the rendered text is longer than the {most} characters that its connection can send"
+            raise BadText(Sentence("text_too_long_for_connection", text, most=self._longest_text))
 
     def _skipped_message(
         self, key: int, raw: str, name: str | None, variables: str | None, reason: SkipReason, detail: str | None
     ) -> NewMessage:
-        shown = raw[:LONGEST_RAW]
+        """Return the message of a row that is skipped, with its detail as it is stored."""
+        shown, packed = raw[:LONGEST_RAW], detail and pack_sentence(detail)
         return NewMessage(
-            key, self._snapshot.id, 0, ANY_ROUTE, MessageStatus.SKIPPED, None, shown, name, variables, reason, detail
+            key, self._snapshot.id, 0, ANY_ROUTE, MessageStatus.SKIPPED, None, shown, name, variables, reason, packed
         )
 
     def _blocked(self, numbers: Sequence[str]) -> dict[str, str]:
         only = self._pool[0] if len(self._pool) == 1 else blacklist_store.EVERY_CONNECTION
         with self._context.database.read() as conn:
             listed = blacklist_store.listed_reasons(conn, numbers, connection_id=only)
+        listed = {number: _OPTED_OUT if why == DEFAULT_REASON else why for number, why in listed.items()}
         return {**listed, **self._context.plugins.blacklisted(numbers)}
 
     def _skip(self, classified: ClassifiedRows, reasons: Mapping[str, str], reason: SkipReason) -> None:

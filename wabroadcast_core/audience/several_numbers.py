@@ -4,10 +4,14 @@ from contextlib import suppress
 
 from wabroadcast_core.audience.numbers import BORDERS, LONGEST_CELL, parse_number
 from wabroadcast_core.errors import NumberError
-from wabroadcast_core.models.amounts import count_of
+from wabroadcast_core.sentences import Sentence
 
 _DIGITS_OF_TWO = 16  # fewer digits are one number
 _DIGITS_OF_ONE = 8
+_ONE_IS_READ = Sentence(
+    "one_is_read",
+    "only one of a cell is read, a mobile number if there is one; give each of the others a row of its own",
+)
 
 
 class SeveralNumbers:
@@ -42,13 +46,12 @@ class SeveralNumbers:
                     numbers.add(parse_number(part, region=self._region))
         return len(numbers) > 1
 
-    def note(self) -> str | None:
+    def note(self) -> Sentence | None:
         """Return what the user should know about these cells; None if there are none."""
         if not self._cells:
             return None
-        place = "" if self._first_row is None else f", the first in row {self._first_row}"
-        cells = count_of(self._cells, "cell holds", several="cells hold")
-        return (
-            f"{cells} several phone numbers{place}: only one of a cell is read, a mobile number if there is one;"
-            " give each of the others a row of its own"
-        )
+        cells = Sentence("cells_hold", "{n} cell holds" if self._cells == 1 else "{n} cells hold", n=self._cells)
+        if self._first_row is None:
+            return Sentence("several_numbers", "{cells} several phone numbers: {rest}", cells=cells, rest=_ONE_IS_READ)
+        text = "{cells} several phone numbers, the first in row {row}: {rest}"
+        return Sentence("several_numbers_from", text, cells=cells, row=str(self._first_row), rest=_ONE_IS_READ)

@@ -10,6 +10,7 @@ from typing import Self
 
 from wabroadcast_core.errors import SourceError
 from wabroadcast_core.models.recipient import AudienceRow
+from wabroadcast_core.sentences import Sentence
 
 BLOCK = 100  # rows that are read at once where they are taken one by one
 
@@ -60,8 +61,11 @@ class SourceReader:
                 reply = self._replies.get(timeout=self._seconds)
             except Empty:
                 if self._progress == signs:
-                    fact = f"the contact source {self._kind} has yielded no row for {self._seconds:g} s"
-                    raise SourceError(f"{fact}: repair its plugin, then submit again") from None
+                    text = (
+                        "the contact source {kind} has yielded no row for {seconds} s:"
+                        " repair its plugin, then submit again"
+                    )
+                    raise SourceError(Sentence("source_hangs", text, kind=self._kind, seconds=self._seconds)) from None
                 continue
             if isinstance(reply, BaseException):
                 raise reply

@@ -14,6 +14,7 @@ from wabroadcast_core.errors import BroadcastError, Fault, InvalidInputError, So
 from wabroadcast_core.hookspecs import ChecksSettings, ContactSource, SourceContext
 from wabroadcast_core.models.base import faults_of
 from wabroadcast_core.plugins.time_limits import TimeLimitError, run_limited
+from wabroadcast_core.sentences import Sentence, foreign
 from wabroadcast_core.store.contacts import read_contacts
 from wabroadcast_core.store.uploads import find_upload, open_upload
 
@@ -58,7 +59,8 @@ def open_source(context: Context, source: Mapping[str, Any], *, is_over: Callabl
     try:
         opened, faults = run_limited(lambda: _open(kind, settings, given), seconds=seconds, name=f"open-{kind.kind}")
     except TimeLimitError as error:
-        raise SourceError(f"the contact source {kind.kind} cannot be opened: {error}") from error
+        text = "the contact source {kind} cannot be opened: {error}"
+        raise SourceError(Sentence("source_not_opened", text, kind=kind.kind, error=foreign(str(error)))) from error
     if faults:
         raise InvalidInputError([Fault(f"source.{fault.path}", fault.message) for fault in faults])
     return opened
@@ -68,7 +70,8 @@ def _faults_of_settings(error: ValidationError, kind: str) -> list[Fault]:
     """Return the faults of a source's fields; a file for a source that reads none is named as such."""
     faults = faults_of(error, prefix="source")
     if any(detail["type"] == "extra_forbidden" and detail["loc"] == ("uploadId",) for detail in error.errors()):
-        no_file = Fault("source.uploadId", f"a source of the type {kind} reads no file: leave the file out")
+        text = "a source of the type {kind} reads no file: leave the file out"
+        no_file = Fault("source.uploadId", Sentence("source_without_file", text, kind=kind))
         return [no_file, *(fault for fault in faults if fault.path != no_file.path)]
     return faults
 
@@ -111,7 +114,8 @@ def notes_on(source: ContactSource) -> list[str]:
 
 def empty_reason(source: ContactSource) -> str:
     """Return why a broadcast with this source has no recipients, if its source yields none."""
-    return f"the audience is empty: {getattr(source, 'empty_reason', 'its source has no recipients')}"
+    reason = getattr(source, "empty_reason", Sentence("source_empty", "its source has no recipients"))
+    return Sentence("audience_empty", "the audience is empty: {reason}", reason=reason)
 
 
 def file_variables(context: Context, source: Mapping[str, Any]) -> Sequence[str] | None:

@@ -12,8 +12,10 @@ from sqlalchemy.exc import IntegrityError
 from wabroadcast_core.audience.callback_address import callback_faults, reported_events
 from wabroadcast_core.audience.capabilities import (
     default_connections,
+    deleted_upload,
     find_capabilities,
     inspect_uploads,
+    no_upload,
     upload_faults,
 )
 from wabroadcast_core.audience.media_address import address_faults
@@ -29,6 +31,7 @@ from wabroadcast_core.models.status import BroadcastStatus, Purpose
 from wabroadcast_core.rendering.content import CompiledContent, compile_content
 from wabroadcast_core.rendering.errors import list_names
 from wabroadcast_core.rendering.placeholders import check_placeholders
+from wabroadcast_core.sentences import Sentence, sentence_of
 from wabroadcast_core.store import audit_log
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import connections as connection_store
@@ -53,6 +56,10 @@ class Submitted:
     new: bool
     """Whether it was stored now; false if the idempotency key was used for it before."""
     connection_ids: list[int]
+
+
+TWO_AUDIENCES = Sentence("two_audiences", "both recipients and source are given: leave one of them out")
+NO_AUDIENCE = Sentence("no_audience", "neither recipients nor source is given: give one of them")
 
 
 class Submission:
@@ -168,7 +175,7 @@ class Submission:
         except TemplateError as error:
             if not faults:
                 raise
-            faults.append(Fault("message", str(error)))
+            faults.append(Fault("message", sentence_of(error)))
         faults += self._capability_faults(draft, list(pool))
         if faults:
             raise InvalidInputError(faults)
@@ -176,9 +183,9 @@ class Submission:
 
     def _audience_faults(self, draft: BroadcastDraft, *, has_recipients: bool) -> Iterator[Fault]:
         if has_recipients and draft.source is not None:
-            yield Fault("recipients", "both recipients and source are given: leave one of them out")
+            yield Fault("recipients", TWO_AUDIENCES)
         elif not has_recipients and draft.source is None:
-            yield Fault("recipients", "neither recipients nor source is given: give one of them")
+            yield Fault("recipients", NO_AUDIENCE)
         elif draft.source is not None:
             yield from self._source_faults(draft.source)
 
@@ -194,7 +201,7 @@ class Submission:
         try:
             open_source(self._context, source)
         except NotFoundError as error:
-            yield Fault("source.type", str(error))
+            yield Fault("source.type", sentence_of(error))
             return
         except InvalidInputError as error:
             yield from error.faults
@@ -203,19 +210,24 @@ class Submission:
         if isinstance(upload_id, str):
             with self._context.database.read() as conn:
                 if upload_store.find_upload(conn, upload_id) is None:
-                    yield Fault("source.uploadId", f"there is no upload {upload_id!r}: upload the file first")
+                    yield Fault("source.uploadId", no_upload(upload_id))
 
     def _find_pool(self, draft: BroadcastDraft) -> tuple[dict[str, int], list[Fault]]:
         with self._context.database.read() as conn:
             names = draft.pool or default_connections(self._context, conn)
             keys = connection_store.connection_keys(conn, names)
         if not names:
-            return {}, [Fault("connection", "no connection exists yet: create one with `wabroadcast connections set`")]
+            text = "no connection exists yet: create one with `wabroadcast connections set`"
+            return {}, [Fault("connection", Sentence("no_connection_yet", text))]
         if not draft.pool and len(names) != 1:
-            reason = f"several connections exist: name one of {', '.join(names)}, or choose the default one"
-            return {}, [Fault("connection", f"{reason} with `wabroadcast connections default`")]
+            text = (
+                "several connections exist: name one of {names}, or choose the default one"
+                " with `wabroadcast connections default`"
+            )
+            return {}, [Fault("connection", Sentence("which_connection", text, names=", ".join(names)))]
         missing = [name for name in names if name not in keys]
-        faults = [Fault("connection", f"there is no connection {name!r}") for name in missing]
+        text = "there is no connection {name!r}"
+        faults = [Fault("connection", Sentence("no_connection", text, name=name)) for name in missing]
         return {name: keys[name] for name in names if name in keys}, faults
 
     def _capability_faults(self, draft: BroadcastDraft, names: Sequence[str]) -> Iterator[Fault]:
@@ -322,7 +334,7 @@ def lock_uploads(conn: Connection, draft: BroadcastDraft) -> None:
     for upload_id in sorted(retention_store.uploads_named(draft.model_dump_json())):
         if not upload_store.lock_upload(conn, upload_id):
             path = "source.uploadId" if upload_id == (draft.source or {}).get("uploadId") else "message"
-            raise InvalidInputError([Fault(path, f"there is no upload {upload_id!r}: upload the file again")])
+            raise InvalidInputError([Fault(path, deleted_upload(upload_id))])
 
 
 def _unknown_variables(content: CompiledContent, names: Sequence[str] | None) -> Iterator[Fault]:
@@ -331,12 +343,15 @@ def _unknown_variables(content: CompiledContent, names: Sequence[str] | None) ->
     :param names: the variables of the audience; None if they are not known.
     """
     for name in content.find_unknown(names) if names is not None else ():
-        yield Fault("message", f"there is no {name}; there are {list_names(names or ())}")
+        text = "there is no {name}; there are {names}"
+        yield Fault("message", Sentence("no_variable", text, name=name, names=list_names(names or ())))
 
 
 def _refuse_empty(size: int) -> None:
     if not size:
-        raise InvalidInputError([Fault("recipients", "the list is empty: give at least one recipient")])
+        raise InvalidInputError(
+            [Fault("recipients", Sentence("no_recipients", "the list is empty: give at least one recipient"))]
+        )
 
 
 def _recipient_faults(recipients: Iterable[AnyRecipient]) -> Sequence[Fault]:

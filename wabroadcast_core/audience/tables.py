@@ -11,13 +11,16 @@ from wabroadcast_core.audience.headers import rank_number
 from wabroadcast_core.audience.number_columns import Cells
 from wabroadcast_core.errors import FileError, NoNumbersError
 from wabroadcast_core.models.recipient import AudienceRow, RowFault
+from wabroadcast_core.sentences import Sentence, joined, sentence_of
 
 SAMPLE_ROWS = 50
 _ROWS_BETWEEN_CHECKS = 1_000
 
 _DELIMITERS = ";\t|,"  # of cells that are packed into one cell; of several that fit, the first wins
-_TOO_WIDE = "more cells than the header: put a cell that contains the delimiter in quotation marks"
-_OPEN_QUOTE = "a quotation mark is never closed"
+_TOO_WIDE = Sentence(
+    "row_too_wide", "more cells than the header: put a cell that contains the delimiter in quotation marks"
+)
+_OPEN_QUOTE = Sentence("open_quotation", "a quotation mark is never closed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,8 @@ def _place_of(header_row: int, sample: Sequence[tuple[int, Cells | DamagedRow]])
     for index, (row, _) in enumerate(sample):
         if row == header_row:
             return index
-    raise FileError(f"row {header_row:,} cannot be the header: give one of the first {SAMPLE_ROWS} rows, or 0 for none")
+    text = "row {row} cannot be the header: give one of the first {most} rows, or 0 for none"
+    raise FileError(Sentence("no_header_row", text, row=header_row, most=SAMPLE_ROWS))
 
 
 def _until(is_over: Callable[[], bool], rows: Rows) -> Rows:
@@ -112,7 +116,7 @@ def _detect_columns(
         damage = next((_error_of(found, row=row) for row, found in sample if isinstance(found, DamagedRow)), None)
         if damage is None:
             raise
-        raise NoNumbersError(f"{error.reason}; {damage}") from None
+        raise NoNumbersError(joined(error.reason, sentence_of(damage))) from None
 
 
 def _error_of(damaged: DamagedRow, *, row: int) -> FileError:

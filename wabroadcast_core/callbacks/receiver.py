@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import httpx
 
-from wabroadcast_core.sentences.english import say
-from wabroadcast_core.sentences.sentence import Sentence
+from wabroadcast_core.sentence_texts import say
+from wabroadcast_core.sentences import Sentence
 from wabroadcast_core.transport.connect_errors import describe_cause
 from wabroadcast_core.transport.http_requests import read_retry_after, unlogged
 from wabroadcast_core.transport.public_addresses import NotPublicError

@@ -12,7 +12,7 @@ from wabroadcast_core.callbacks.receiver import Answer, call_receiver
 from wabroadcast_core.callbacks.signing import sign
 from wabroadcast_core.models.base import as_utc
 from wabroadcast_core.models.callback import CALLBACK_TEST, SECRET_BYTES, CallbackTest
-from wabroadcast_core.sentences.english import say
+from wabroadcast_core.sentence_texts import say
 from wabroadcast_core.settings import Settings
 from wabroadcast_core.transport.http_client import make_client
 from wabroadcast_core.transport.public_addresses import CallbackAddresses

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, RowMapping
 from wabroadcast_core.errors import ConflictError, InvalidInputError, NotFoundError
 from wabroadcast_core.models.broadcast import find_past_start
 from wabroadcast_core.models.status import BroadcastStatus, MessageStatus
-from wabroadcast_core.sentences.english import say
+from wabroadcast_core.sentence_texts import say
 from wabroadcast_core.store import attempts as attempt_store
 from wabroadcast_core.store import audit_log
 from wabroadcast_core.store import broadcasts as broadcast_store

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, RowMapping
 from wabroadcast_core.control import transitions
 from wabroadcast_core.errors import ConflictError
 from wabroadcast_core.models.status import BroadcastStatus
-from wabroadcast_core.sentences.english import say
+from wabroadcast_core.sentence_texts import say
 from wabroadcast_core.store import audit_log
 from wabroadcast_core.store import broadcasts as broadcast_store
 

@@ -26,7 +26,7 @@ from wabroadcast_core.outcomes.circuit_breaker import CircuitBreakers, LostAnswe
 from wabroadcast_core.outcomes.classify import Circumstances, Ending
 from wabroadcast_core.outcomes.recorder import Recorder, Result
 from wabroadcast_core.plugin_faults import describe_fault
-from wabroadcast_core.sentences.english import say
+from wabroadcast_core.sentence_texts import say
 from wabroadcast_core.store.outcomes import Outcome
 from wabroadcast_core.transport.live_senders import CURRENT_START, LiveConnection
 

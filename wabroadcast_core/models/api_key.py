@@ -9,12 +9,17 @@ from typing import Annotated, TypeAlias
 from pydantic import Field, field_validator
 
 from wabroadcast_core.models.base import DEFAULT_ACTOR, Model, matching
+from wabroadcast_core.sentences import Sentence
 
 NameOfKey: TypeAlias = Annotated[
     str,
     *matching(
         r"^[A-Za-z0-9]([A-Za-z0-9 ._@-]{0,61}[A-Za-z0-9])?$",
-        "not a name for a key: give 1 to 63 letters, digits, blanks and . _ @ -, with a letter or digit at both ends",
+        Sentence(
+            "no_key_name",
+            "not a name for a key: give 1 to 63 letters, digits, blanks and . _ @ -, "
+            "with a letter or digit at both ends",
+        ),
     ),
 ]
 LOCAL_ACTOR = "cli"  # the actor of a command that works on the store without a server
@@ -54,7 +59,7 @@ class ApiKeyDraft(Model):
     @classmethod
     def _check_actor(cls, name: str) -> str:
         if name.lower() in _OTHER_ACTORS or _DIGEST_ACTOR.fullmatch(name):
-            raise ValueError("the history has another actor of this name: choose another")
+            raise ValueError(Sentence("actor_taken", "the history has another actor of this name: choose another"))
         return name
 
     @field_validator("scopes")

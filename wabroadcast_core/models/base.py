@@ -7,11 +7,21 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Final, TypeVar, overload
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, ValidationError, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WithJsonSchema,
+    WrapValidator,
+)
 from pydantic.alias_generators import to_camel
 
 from wabroadcast_core.errors import Fault, InvalidInputError
 from wabroadcast_core.models.fault_texts import fault_text
+from wabroadcast_core.sentences import Sentence
 
 
 class Model(BaseModel):
@@ -19,6 +29,13 @@ class Model(BaseModel):
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", serialize_by_alias=True)
 
+
+def _keep_sentence(value: Any, check: ValidatorFunctionWrapHandler) -> str:
+    return value if isinstance(value, Sentence) else str(check(value))
+
+
+Said = Annotated[str, WrapValidator(_keep_sentence)]
+"""A text for people. A sentence keeps its code and its values, as long as it is not written as JSON."""
 
 DEFAULT_ACTOR = "api"  # the actor of an action for which the host names none
 MESSAGE_TYPES = frozenset({"text", "image", "document", "audio", "video", "template"})
@@ -108,7 +125,9 @@ def _check_zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError(f"there is no time zone {name!r}: use an IANA name such as Asia/Jakarta") from error
+        raise ValueError(
+            Sentence("no_time_zone", "there is no time zone {name!r}: use an IANA name such as Asia/Jakarta", name=name)
+        ) from error
     return name
 
 
@@ -117,7 +136,9 @@ TimeZone = Annotated[str, AfterValidator(_check_zone)]
 
 def _check_year(moment: datetime) -> datetime:
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:
-        raise ValueError(f"the year {moment.year} is out of range: it must be between {FIRST_YEAR} and {LAST_YEAR}")
+        text = "the year {year} is out of range: it must be between {first} and {last}"
+        years = {"year": moment.year, "first": FIRST_YEAR, "last": LAST_YEAR}
+        raise ValueError(Sentence("year_out_of_range", text, **{name: str(year) for name, year in years.items()}))
     return moment
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import Field
 
-from wabroadcast_core.models.base import Model
+from wabroadcast_core.models.base import Model, Said
 from wabroadcast_core.models.contact import Reading, RejectedRow
 
 DEFAULT_REASON = "opted out"
@@ -48,17 +48,17 @@ class BlacklistReport(Model):
     """The result of importing a file of numbers, or of a dry run. Every row counts as added, known or rejected."""
 
     filename: str | None = Field(description="Name of the file; null: it came without one.")
-    reason: str | None = Field(None, description="Why the file could not be read to its end.")
+    reason: Said | None = Field(None, description="Why the file could not be read to its end.")
     whole: bool = Field(True, description="False: the dry run has read only the first rows.")
     rows: int = Field(0, description="Rows that were read, without the header.")
     added: int = Field(0, description="Numbers that were not listed before.")
     known: int = Field(0, description="Numbers that were listed already, or that occur earlier in the file.")
     rejected: int = Field(0, description="Rows without a valid number.")
-    reasons: dict[str, int] = Field(default_factory=dict, description="Number of rejected rows, by reason.")
+    reasons: dict[Said, int] = Field(default_factory=dict, description="Number of rejected rows, by reason.")
     rejections: list[RejectedRow] = Field(default_factory=list, description="The first rejected rows.")
-    columns: dict[str, str] = Field(default_factory=dict, description="The meaning of each column of the file.")
+    columns: dict[Said, str] = Field(default_factory=dict, description="The meaning of each column of the file.")
     reading: Reading | None = Field(None, description="How the file was read; null before it was read.")
-    notes: list[str] = Field(
+    notes: list[Said] = Field(
         default_factory=list, description="What the file holds beside, such as cells with several phone numbers."
     )
 

@@ -6,14 +6,14 @@ from typing import Any, Literal
 from pydantic import Field, HttpUrl, field_validator, model_validator
 
 from wabroadcast_core.errors import Fault
-from wabroadcast_core.models.base import Model, Moment
+from wabroadcast_core.models.base import Model, Moment, Said
 from wabroadcast_core.models.callback import CallbackEvent
 from wabroadcast_core.models.message import Content
 from wabroadcast_core.models.pacing import Batching, Rate, Retry, SendWindow
 from wabroadcast_core.models.page import Page
 from wabroadcast_core.models.status import BroadcastStatus, Priority, Purpose
 from wabroadcast_core.models.waiting import WaitingFor
-from wabroadcast_core.sentences.sentence import ShownText
+from wabroadcast_core.sentences import Sentence
 
 LONGEST_NAME = 200
 LATE_SECONDS = 30  # that a start may be over when it arrives
@@ -36,9 +36,8 @@ def find_past_start(scheduled_at: float | None, *, now: float) -> Fault | None:
     if scheduled_at is None or scheduled_at >= now - LATE_SECONDS:
         return None
     moment = datetime.fromtimestamp(scheduled_at, UTC)
-    return Fault(
-        "scheduledAt", f"the time {moment:%Y-%m-%d %H:%M:%S} UTC is over: give a later one, or none to start at once"
-    )
+    text = "the time {time} UTC is over: give a later one, or none to start at once"
+    return Fault("scheduledAt", Sentence("start_is_over", text, time=f"{moment:%Y-%m-%d %H:%M:%S}"))
 
 
 class BroadcastDraft(Model):
@@ -87,16 +86,19 @@ class BroadcastDraft(Model):
     @classmethod
     def _check_type(cls, source: dict[str, Any] | None) -> dict[str, Any] | None:
         if source is not None and not isinstance(source.get("type"), str):
-            raise ValueError('the source has no "type": give the kind of a contact source, such as "csv"')
+            text = 'the source has no "type": give the kind of a contact source, such as "csv"'
+            raise ValueError(Sentence("source_without_type", text))
         return source
 
     @field_validator("connection")
     @classmethod
     def _check_pool(cls, connection: str | list[str] | None) -> str | list[str] | None:
         if isinstance(connection, list) and len(connection) > MOST_CONNECTIONS:
-            raise ValueError(f"the list has {len(connection):,} names: give at most {MOST_CONNECTIONS}")
+            text = "the list has {n} names: give at most {most}"
+            raise ValueError(Sentence("many_connections", text, n=len(connection), most=MOST_CONNECTIONS))
         if isinstance(connection, list) and not 0 < len(set(connection)) == len(connection):
-            raise ValueError("the list is empty or names a connection twice: give at least one, each once")
+            text = "the list is empty or names a connection twice: give at least one, each once"
+            raise ValueError(Sentence("connections_not_distinct", text))
         return connection
 
     @property
@@ -118,7 +120,7 @@ class BroadcastPatch(Model):
     @model_validator(mode="after")
     def _check_change(self) -> "BroadcastPatch":
         if self.name is None and self.scheduled_at is None:
-            raise ValueError("there is nothing to change: give name or scheduledAt")
+            raise ValueError(Sentence("nothing_to_change", "there is nothing to change: give name or scheduledAt"))
         return self
 
 
@@ -144,7 +146,7 @@ class BroadcastSummary(Model):
     job_id: str = Field(description="The id of the broadcast.")
     name: str = Field(description="The name of the broadcast.")
     status: BroadcastStatus
-    status_reason: ShownText | None = Field(
+    status_reason: Said | None = Field(
         description="Why it has this status, such as the cause of a pause; null: there is no special cause."
     )
     priority: Priority
@@ -182,7 +184,7 @@ class BroadcastProgress(Model):
     version: str = Field(description="Another text as soon as anything of this is another; the id of the live event.")
     job_id: str = Field(description="The id of the broadcast.")
     status: BroadcastStatus
-    status_reason: ShownText | None = Field(
+    status_reason: Said | None = Field(
         description="Why it has this status, such as the cause of a pause; null: there is no special cause."
     )
     prepared: bool = Field(description="Whether the whole audience has been read.")
@@ -232,7 +234,7 @@ class Act(Model):
     at: datetime = Field(description="When it was done (UTC).")
     actor: str = Field(description="The API key, user or component that did it.")
     act: str = Field(description="What was done, such as pause, resume or retry.")
-    detail: ShownText | None = Field(description="More about the act, such as its batch; null: nothing more.")
+    detail: Said | None = Field(description="More about the act, such as its batch; null: nothing more.")
 
 
 class BatchView(Model):

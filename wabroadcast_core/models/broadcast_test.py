@@ -4,6 +4,7 @@ from pydantic import Field, model_validator
 
 from wabroadcast_core.models.base import Model
 from wabroadcast_core.models.broadcast import BroadcastSummary
+from wabroadcast_core.sentences import Sentence
 
 
 class BroadcastTest(Model):
@@ -20,7 +21,7 @@ class BroadcastTest(Model):
     @model_validator(mode="after")
     def _check_one(self) -> "BroadcastTest":
         if self.as_number is not None and self.as_row is not None:
-            raise ValueError("two recipients are named: give either asNumber or asRow")
+            raise ValueError(Sentence("one_recipient", "two recipients are named: give either asNumber or asRow"))
         return self
 
 

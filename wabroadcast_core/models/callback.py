@@ -7,9 +7,9 @@ from enum import StrEnum
 
 from pydantic import Field, HttpUrl
 
-from wabroadcast_core.models.base import Model
+from wabroadcast_core.models.base import Model, Said
 from wabroadcast_core.models.status import BroadcastStatus, MessageStatus
-from wabroadcast_core.sentences.sentence import ShownText
+from wabroadcast_core.sentences import Sentence
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 - of every secret, as Standard Webhooks has it
 LEAST_SECRET, LONGEST_SECRET = 24, 64  # bytes
@@ -63,7 +63,7 @@ class CallbackDelivery(Model):
     created_at: datetime = Field(description="When the change happened that it reports.")
     next_try_at: datetime | None = Field(description="When it is tried next, after those before it; null at its end.")
     ended_at: datetime | None = Field(description="When it was delivered or given up.")
-    problem: ShownText | None = Field(description="Why the last try failed, and what to do.")
+    problem: Said | None = Field(description="Why the last try failed, and what to do.")
 
 
 class CallbackTestDraft(Model):
@@ -84,7 +84,7 @@ class CallbackTest(Model):
         description="Whether it refused the same event with a wrong signature; null: that could not be found out."
     )
     seconds: float = Field(description="How long it took until the receiver answered.")
-    problem: ShownText | None = Field(description="What is wrong with the receiver, and what to do; null: nothing.")
+    problem: Said | None = Field(description="What is wrong with the receiver, and what to do; null: nothing.")
     headers: dict[str, str] = Field(description="The headers of the event: id, timestamp and signature.")
     body: str = Field(description="The body of the event, as it was signed.")
 
@@ -100,8 +100,8 @@ def parse_secret(secret: str) -> bytes:
     except (binascii.Error, ValueError):
         content = b""
     if encoded == secret or not LEAST_SECRET <= len(content) <= LONGEST_SECRET:
-        raise ValueError(
-            f"the secret is not {SECRET_PREFIX} and {LEAST_SECRET} to {LONGEST_SECRET} bytes in base64: make one with "
-            f'`echo "{SECRET_PREFIX}$(openssl rand -base64 32)"`'
-        )
+        text = "the secret is not {prefix} and {least} to {most} bytes in base64: make one with `{command}`"
+        command = f'echo "{SECRET_PREFIX}$(openssl rand -base64 32)"'
+        sizes = {"least": LEAST_SECRET, "most": LONGEST_SECRET}
+        raise ValueError(Sentence("no_callback_secret", text, prefix=SECRET_PREFIX, command=command, **sizes))
     return content

@@ -5,11 +5,10 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from wabroadcast_core.models.base import Model
+from wabroadcast_core.models.base import Model, Said
 from wabroadcast_core.models.pacing import Jitter, Quota, Rate, SendWindow, WarmUp, WarmUpStep
 from wabroadcast_core.models.status import BroadcastStatus, ConnectionState, Purpose
 from wabroadcast_core.models.waiting import ConnectionPaused, WaitingFor
-from wabroadcast_core.sentences.sentence import ShownText
 
 CONNECTION_NAME = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 
@@ -125,9 +124,9 @@ class ConnectionView(Limits):
     settings: dict[str, Any] = Field(description="The settings of its sender, without secrets.")
     default: bool = Field(False, description="Whether a broadcast that names no connection uses it.")
     state: ConnectionState
-    state_reason: ShownText | None = Field(description="Why it is in this state; null: there is no special cause.")
+    state_reason: Said | None = Field(description="Why it is in this state; null: there is no special cause.")
     state_since: datetime = Field(description="Since when it is in this state (UTC).")
-    problem: ShownText | None = Field(description="What is wrong with the connection beside its state.")
+    problem: Said | None = Field(description="What is wrong with the connection beside its state.")
     waiting_for: WaitingFor | None = Field(description="Why its messages wait, and until when; null if none do.")
     use: ConnectionUse
 
@@ -183,7 +182,7 @@ class ConnectionTest(Model):
     state: Literal["up", "down", "unknown"] = Field(
         description="up: the account can send; down: it cannot; unknown: the provider does not say."
     )
-    reason: ShownText = Field(description="What the provider reports, in words.")
+    reason: Said = Field(description="What the provider reports, in words.")
     paused: ConnectionPaused | None = Field(
         None, description="The pause, if the connection is paused: then it sends nothing, whatever its state is."
     )

@@ -10,8 +10,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
-from wabroadcast_core.models.base import Model
+from wabroadcast_core.models.base import Model, Said
 from wabroadcast_core.models.recipient import LONGEST_VARIABLE, Scalar, SizeLimited
+from wabroadcast_core.sentences import Sentence
 
 LONGEST_NAME = 512
 LONGEST_TAG = 100
@@ -71,9 +72,10 @@ def _clean_tag(tag: str) -> str:
     """Accept only what a cell of a file can hold as one tag, so that an exported book can be imported again."""
     cleaned = _strip_marks(tag)
     if not fold_tag(cleaned):
-        raise ValueError("the tag is empty")
+        raise ValueError(Sentence("tag_empty", "the tag is empty"))
     if _TAG_SEPARATORS.search(cleaned):
-        raise ValueError("the tag contains a comma, semicolon, bar, ::: or line break: give each tag separately")
+        text = "the tag contains a comma, semicolon, bar, ::: or line break: give each tag separately"
+        raise ValueError(Sentence("several_tags", text))
     return _refuse_controls(cleaned)
 
 
@@ -84,15 +86,16 @@ def _clean_name(name: str) -> str | None:
 def _clean_variable(name: str) -> str:
     cleaned = " ".join(name.split())
     if not cleaned:
-        raise ValueError("the name of the variable is empty")
+        raise ValueError(Sentence("variable_without_name", "the name of the variable is empty"))
     if cleaned in OWN_COLUMNS:
-        raise ValueError(f"{cleaned!r} is a field of the contact itself: set that field, or choose another name")
+        text = "{name!r} is a field of the contact itself: set that field, or choose another name"
+        raise ValueError(Sentence("own_field", text, name=cleaned))
     return _refuse_controls(cleaned)
 
 
 def _refuse_controls(text: str) -> str:
     if any(unicodedata.category(character) == "Cc" for character in text):
-        raise ValueError("the text contains a control character: remove it")
+        raise ValueError(Sentence("control_character", "the text contains a control character: remove it"))
     return text
 
 
@@ -195,12 +198,15 @@ class Tagging(Model):
     @model_validator(mode="after")
     def _check_fields(self) -> "Tagging":
         if (self.numbers is None) == (self.filter is None):
-            raise ValueError("the contacts are not selected, or selected twice: give either numbers or filter")
+            text = "the contacts are not selected, or selected twice: give either numbers or filter"
+            raise ValueError(Sentence("one_selection", text))
         if not (self.add or self.remove):
-            raise ValueError("there are no tags: give tags to add or to remove")
+            raise ValueError(Sentence("no_tags", "there are no tags: give tags to add or to remove"))
         removed = set(map(fold_tag, self.remove))
         if both := [tag for tag in self.add if fold_tag(tag) in removed]:
-            raise ValueError(f"tags to add and to remove at once: {', '.join(sorted(both))}")
+            raise ValueError(
+                Sentence("tags_both_ways", "tags to add and to remove at once: {tags}", tags=", ".join(sorted(both)))
+            )
         return self
 
 
@@ -229,8 +235,8 @@ class RejectedRow(Model):
     """A row that could not be imported: its number in the file (the first line is 1), its column and the reason."""
 
     row: int = Field(description="The number of the row in the file; the first line is 1.")
-    column: str | None = Field(description="The column at fault; null: the whole row.")
-    reason: str = Field(description="Why the row was rejected.")
+    column: Said | None = Field(description="The column at fault; null: the whole row.")
+    reason: Said = Field(description="Why the row was rejected.")
 
 
 class SampleRow(Model):
@@ -247,8 +253,8 @@ class FileRow(Model):
 
     row: int = Field(description="The number of the row in the file; the first line is 1.")
     cells: list[str] = Field(description="The cells of the row: at most 100, each with at most 200 characters.")
-    column: str | None = Field(None, description="The column at fault; null: none, or the whole row.")
-    reason: str | None = Field(None, description="Why the row would be rejected; null: it would not.")
+    column: Said | None = Field(None, description="The column at fault; null: none, or the whole row.")
+    reason: Said | None = Field(None, description="Why the row would be rejected; null: it would not.")
 
 
 class Reading(Model):
@@ -267,17 +273,17 @@ class ImportReport(Model):
     status: str = Field(
         description="queued, running, done or failed; a dry run with running has read only the first rows."
     )
-    reason: str | None = Field(None, description="Why the import failed.")
+    reason: Said | None = Field(None, description="Why the import failed.")
     filename: str | None = Field(description="Name of the file; null: it came without one.")
     rows: int = Field(description="Rows that were read so far, without the header.")
     created: int = Field(description="Contacts that are new.")
     updated: int = Field(description="Rows of contacts that exist already, or that occur earlier in the file.")
     rejected: int = Field(description="Rows that could not be imported.")
-    reasons: dict[str, int] = Field(default_factory=dict, description="Number of rejected rows, by reason.")
+    reasons: dict[Said, int] = Field(default_factory=dict, description="Number of rejected rows, by reason.")
     rejections: list[RejectedRow] = Field(description="The first rejected rows; all of them are in the errors file.")
-    columns: dict[str, str] = Field(description="The meaning of each column of the file.")
+    columns: dict[Said, str] = Field(description="The meaning of each column of the file.")
     reading: Reading | None = Field(None, description="How the file was read; null before it was read.")
-    notes: list[str] = Field(
+    notes: list[Said] = Field(
         default_factory=list, description="What the file holds beside, such as columns with more phone numbers."
     )
     samples: list[SampleRow] = Field(default_factory=list, description="The first rows of a dry run.")

@@ -1,11 +1,12 @@
 """Drafts: broadcasts that are being written, and the result of an undo."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from pydantic import Field
 
-from wabroadcast_core.models.base import Model
+from wabroadcast_core.errors import Fault
+from wabroadcast_core.models.base import Model, Said
 from wabroadcast_core.models.broadcast import LONGEST_HOLD, LONGEST_NAME, BroadcastSummary
 from wabroadcast_core.models.recipient import Recipient
 
@@ -50,7 +51,13 @@ class DraftFault(Model):
     """What a submit of a draft would refuse now."""
 
     path: str = Field(description="Dotted path of the field.")
-    message: str = Field(description="What is wrong, and the way out.")
+    message: Said = Field(description="What is wrong, and the way out.")
+    code: str | None = Field(None, description="Stable name of the fault, for programs; null: a plugin's own fault.")
+
+    @classmethod
+    def of(cls, fault: Fault) -> Self:
+        """Return a fault as a draft shows it."""
+        return cls(path=fault.path, message=fault.message, code=fault.code)
 
 
 class ListedDraft(Model):

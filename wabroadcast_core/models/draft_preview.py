@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import Field
 
-from wabroadcast_core.models.base import Model
+from wabroadcast_core.models.base import Model, Said
 from wabroadcast_core.models.draft import DraftFault
 from wabroadcast_core.models.preview import PeoplePreview
 
@@ -13,7 +13,9 @@ class DraftPreview(Model):
     """What a submit of a draft would do, as far as the draft can be understood."""
 
     faults: list[DraftFault] = Field(description="What a submit would refuse.")
-    unreadable: str | None = Field(None, description="Why its audience cannot be read; null: it can, or there is none.")
+    unreadable: Said | None = Field(
+        None, description="Why its audience cannot be read; null: it can, or there is none."
+    )
     has_message: bool = Field(False, description="Whether the message counts; otherwise only the numbers were checked.")
     people: PeoplePreview | None = Field(None, description="Its people; null: there is no audience that can be read.")
 

@@ -1,10 +1,15 @@
-"""What a caller reads about a value that a model refuses: the fact, then the way out, in place of pydantic's words."""
+"""What a caller reads about a value that a model refuses: the fact, then the way out, in place of pydantic's words.
+
+The code of such a sentence is pydantic's type of the fault.
+"""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
 from pydantic_core import ErrorDetails
+
+from wabroadcast_core.sentences import Sentence, Value, either, foreign, sentence_of
 
 _NO_TEXT: Final = "not a text: write it in quotation marks"
 _NO_INTEGER: Final = "not a whole number"
@@ -13,8 +18,10 @@ _NO_BOOLEAN: Final = "neither true nor false"
 _NO_OBJECT: Final = "not an object with fields"
 _NO_TIME: Final = "not a time with a date: write it as 2026-12-01T08:00:00+07:00"
 _NO_DATE: Final = "not a date: write it as 2026-12-01"
+_NO_ADDRESS: Final = "not a web address: write it as https://shop.example/path"
+_CHOICES: Final = frozenset({"expected", "expected_tags", "expected_schemes"})  # lists of texts in quotation marks
 
-_TEXTS: Final[Mapping[str, str]] = MappingProxyType(
+FAULT_TEXTS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "missing": "missing: give a value",
         "extra_forbidden": "there is no such field: correct its name, or remove it",
@@ -52,6 +59,10 @@ _TEXTS: Final[Mapping[str, str]] = MappingProxyType(
         "date_from_datetime_parsing": _NO_DATE,
         "uuid_type": "not an id",
         "uuid_parsing": "not an id",
+        "url_type": _NO_ADDRESS,
+        "url_parsing": _NO_ADDRESS,
+        "url_scheme": "the address does not begin with {expected_schemes}: correct it",
+        "url_too_long": "too long: give at most {max_length} characters",
     }
 )
 
@@ -59,7 +70,22 @@ _TEXTS: Final[Mapping[str, str]] = MappingProxyType(
 def fault_text(detail: ErrorDetails) -> str:
     """Return what a fault of a value means. Input values are left out, but for the kind of a union."""
     context: Mapping[str, Any] = detail.get("ctx", {})
+    if isinstance(error := context.get("error"), ValueError):
+        return sentence_of(error)
     if detail["type"] == "string_too_short" and context["min_length"] == 1:
-        return "empty: give a text"
-    text = _TEXTS.get(detail["type"])
-    return detail["msg"].removeprefix("Value error, ") if text is None else text.format_map(context)
+        return Sentence("text_empty", "empty: give a text")
+    text = FAULT_TEXTS.get(detail["type"])
+    return foreign(detail["msg"]) if text is None else Sentence(detail["type"], text, **_values(context))
+
+
+def _values(context: Mapping[str, Any]) -> Mapping[str, Value]:
+    return {
+        name: _choices(value) if name in _CHOICES and isinstance(value, str) else value
+        for name, value in context.items()
+        if isinstance(value, str | int | float)
+    }
+
+
+def _choices(listed: str) -> str:
+    first, _, last = listed.rpartition(" or ")
+    return either(first, last) if first else listed

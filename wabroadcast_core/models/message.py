@@ -8,20 +8,28 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field, model_validator
 
-from wabroadcast_core.models.base import Model, matching
+from wabroadcast_core.models.base import Model, Said, matching
 from wabroadcast_core.models.status import MessageStatus
 from wabroadcast_core.models.waiting import WaitingFor
-from wabroadcast_core.sentences.sentence import ShownText
+from wabroadcast_core.sentences import Sentence
 
 WebAddress: TypeAlias = Annotated[
-    str, *matching(r"^https?://\S+$", "not a web address: begin it with https:// or http://")
+    str,
+    *matching(r"^https?://\S+$", Sentence("no_web_address", "not a web address: begin it with https:// or http://")),
 ]
 NameOfTemplate: TypeAlias = Annotated[
     str,
-    *matching(r"^[a-z0-9_]{1,512}$", "not the name of a template: it has only small letters, digits and _"),
+    *matching(
+        r"^[a-z0-9_]{1,512}$",
+        Sentence("no_template_name", "not the name of a template: it has only small letters, digits and _"),
+    ),
 ]
 Language: TypeAlias = Annotated[
-    str, *matching(r"^[A-Za-z]{2,3}(_[A-Za-z]{2,4})?$", "not the code of a language: write it as id or en_US")
+    str,
+    *matching(
+        r"^[A-Za-z]{2,3}(_[A-Za-z]{2,4})?$",
+        Sentence("no_language", "not the code of a language: write it as id or en_US"),
+    ),
 ]
 MediaKind: TypeAlias = Literal["image", "document", "audio", "video"]
 LONGEST_TEXT = 4_096  # characters; Meta's limit for a text body, the widest of the providers'
@@ -48,7 +56,7 @@ class MediaSource(Model):
     @model_validator(mode="after")
     def _check_one(self) -> "MediaSource":
         if (self.url is None) == (self.upload_id is None):
-            raise ValueError("there is no file, or there are two: give either url or uploadId")
+            raise ValueError(Sentence("one_file", "there is no file, or there are two: give either url or uploadId"))
         return self
 
 
@@ -132,9 +140,7 @@ class MessageView(Model):
     reason: str | None = Field(
         description="Code of why it failed, waits or was skipped: `GET /reasons` explains it; null: none."
     )
-    detail: ShownText | None = Field(
-        description="More about the reason, such as the provider's words; null: nothing more."
-    )
+    detail: Said | None = Field(description="More about the reason, such as the provider's words; null: nothing more.")
     attempts: int = Field(description="Attempts to send it so far.")
     batch: int = Field(description="The number of its batch; the first is 0.")
     connection: str | None = Field(description="The connection through which it goes or went; null: not chosen yet.")

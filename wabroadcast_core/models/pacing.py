@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from wabroadcast_core.models.base import Model, TimeZone
+from wabroadcast_core.sentences import Sentence
 
 _CLOCK_TIME = re.compile(r"^([01]?[0-9]|2[0-3])[:.]([0-5][0-9])$")
 
@@ -14,7 +15,7 @@ _CLOCK_TIME = re.compile(r"^([01]?[0-9]|2[0-3])[:.]([0-5][0-9])$")
 def _read_clock_time(text: str) -> str:
     found = _CLOCK_TIME.fullmatch(text)
     if found is None:
-        raise ValueError("not a time of day between 00:00 and 23:59: write it as 08:00")
+        raise ValueError(Sentence("no_clock_time", "not a time of day between 00:00 and 23:59: write it as 08:00"))
     return f"{int(found[1]):02}:{found[2]}"
 
 
@@ -53,7 +54,8 @@ class Jitter(Model):
     @model_validator(mode="after")
     def _check_order(self) -> "Jitter":
         if self.max_seconds < self.min_seconds:
-            raise ValueError("maxSeconds is less than minSeconds: set it to at least minSeconds")
+            text = "maxSeconds is less than minSeconds: set it to at least minSeconds"
+            raise ValueError(Sentence("jitter_order", text))
         return self
 
 
@@ -81,7 +83,8 @@ class WarmUp(Model):
     def _check_order(cls, steps: list[WarmUpStep]) -> list[WarmUpStep]:
         days = [step.from_day for step in steps]
         if days != sorted(set(days)) or days[0] != 0:
-            raise ValueError("fromDay must be 0 in the first step and grow from step to step")
+            text = "fromDay must be 0 in the first step and grow from step to step"
+            raise ValueError(Sentence("warm_up_order", text))
         return steps
 
     def cap(self, age_days: float) -> int:
@@ -103,7 +106,8 @@ class SendWindow(Model):
     @model_validator(mode="after")
     def _check_length(self) -> "SendWindow":
         if self.from_ == self.to:
-            raise ValueError("the send window is empty, because from equals to: set two different times")
+            text = "the send window is empty, because from equals to: set two different times"
+            raise ValueError(Sentence("empty_window", text))
         return self
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import Field
 
-from wabroadcast_core.models.base import Model
+from wabroadcast_core.models.base import Model, Said
 from wabroadcast_core.models.contact import Reading
 
 
@@ -41,7 +41,7 @@ class Preview(Model):
     variables: list[str] = Field(description="The variables that the message uses.")
     messages: list[PreviewMessage] = Field(description="The messages of the first recipients.")
     limits: list[MessageLimits] = Field(description="The limits of each connection of the pool for this message.")
-    notes: list[str] = Field(
+    notes: list[Said] = Field(
         default_factory=list, description="What a person should know about the audience, such as a foreign region."
     )
     starts_at: datetime | None = Field(
@@ -66,13 +66,13 @@ class ListedPerson(Model):
     row: int = Field(description="The row of the file, or the place in the audience from 1.")
     number: str = Field(description="The number in E.164; of a row that is skipped, as it was given.")
     name: str | None = Field(description="The name of the person; null: none.")
-    detail: str | None = Field(description="More about why the row is skipped; null: nothing more.")
+    detail: Said | None = Field(description="More about why the row is skipped; null: nothing more.")
 
 
 class PreviewColumn(Model):
     """A column of an audience file, as it is understood."""
 
-    title: str = Field(description="The header; of a column without one, its position.")
+    title: Said = Field(description="The header; of a column without one, its position.")
     meanings: list[str] = Field(description="number, name or names of variables; empty: the column is ignored.")
     sample: str = Field(description="The cell of the first row.")
 

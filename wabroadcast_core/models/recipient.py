@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field
 
 from wabroadcast_core.models.base import Model
 from wabroadcast_core.models.status import SkipReason
+from wabroadcast_core.sentences import Sentence
 
 Scalar: TypeAlias = str | int | float | bool | None
 Variables: TypeAlias = Mapping[str, Scalar]
@@ -39,21 +40,23 @@ def scalar_text(value: Scalar) -> str:
 def find_excess(variables: Variables) -> str | None:
     """Return why variables are more or longer than the cells of a file can be; None for those of usual size."""
     if len(variables) > MOST_COLUMNS:
-        return f"there are more than {MOST_COLUMNS:,} variables"
+        return Sentence("many_variables", "there are more than {most} variables", most=MOST_COLUMNS)
     if any(len(name) > LONGEST_VARIABLE for name in variables):
-        return f"the name of a variable is longer than {LONGEST_VARIABLE} characters"
+        text = "the name of a variable is longer than {most} characters"
+        return Sentence("long_variable_name", text, most=LONGEST_VARIABLE)
     lengths = {name: len(value) for name, value in variables.items() if isinstance(value, str)}
     longest = max(lengths, key=lengths.__getitem__, default="")
     if lengths.get(longest, 0) > LONGEST_FIELD:
-        return f"the value of {longest!r} is longer than {LONGEST_FIELD // 1024} KiB"
+        text = "the value of {name!r} is longer than {most} KiB"
+        return Sentence("long_value", text, name=longest, most=LONGEST_FIELD // 1024)
     if sum(lengths.values()) > LONGEST_ROW:
-        return f"the values are longer than {LONGEST_ROW // 1024:,} KiB together"
+        return Sentence("long_values", "the values are longer than {most} KiB together", most=LONGEST_ROW // 1024)
     return None
 
 
 def _check_size(variables: dict[str, Scalar]) -> dict[str, Scalar]:
     if excess := find_excess(variables):
-        raise ValueError(f"{excess}: give fewer or shorter ones")
+        raise ValueError(Sentence("excess", "{excess}: give fewer or shorter ones", excess=excess))
     return variables
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from wabroadcast_core.errors import ConnectionDown
 from wabroadcast_core.models.status import SENT, MessageStatus
-from wabroadcast_core.sentences.english import say
+from wabroadcast_core.sentence_texts import say
 from wabroadcast_core.store.outcomes import Outcome
 
 OK: Final = "ok"

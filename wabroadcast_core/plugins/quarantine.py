@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from wabroadcast_core.hookspecs import NAMESPACE, Hooks
-from wabroadcast_core.sentences.english import say
-from wabroadcast_core.sentences.sentence import Sentence
+from wabroadcast_core.sentence_texts import say
+from wabroadcast_core.sentences import Sentence
 
 BLACKLISTED: Final = "wab_blacklisted"
 STOP_HOOKS: Final = (BLACKLISTED, "wab_validate_numbers")

@@ -7,8 +7,8 @@ import redis.asyncio as async_redis
 
 from wabroadcast_core.keys import Keys
 from wabroadcast_core.redis_access.clients import NotAnsweringError
-from wabroadcast_core.sentences.english import say
-from wabroadcast_core.sentences.sentence import Sentence
+from wabroadcast_core.sentence_texts import say
+from wabroadcast_core.sentences import Sentence
 
 _SCRIPT = files(__package__).joinpath("probe.lua").read_text(encoding="utf-8")
 _SILENT_ANNOUNCEMENT = '{"wake": 0}'  # no connection has this id

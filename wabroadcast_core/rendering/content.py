@@ -20,9 +20,10 @@ from wabroadcast_core.models.message import (
 )
 from wabroadcast_core.models.recipient import Scalar, is_blank
 from wabroadcast_core.models.slug import make_slug
-from wabroadcast_core.rendering.errors import BadText, MissingVariable, NotRendered
+from wabroadcast_core.rendering.errors import BadText, MissingVariable, NotRendered, in_field
 from wabroadcast_core.rendering.template import CompiledText, Values, compile_text, refuse_half_characters
 from wabroadcast_core.rendering.values import WorkMeter
+from wabroadcast_core.sentences import Sentence, sentence_of
 
 __all__ = [
     "BadText",
@@ -39,11 +40,13 @@ MOST_COMPONENT_TEXTS: Final = 256
 LONGEST_COMPONENTS: Final = 65_536  # characters of their templates together: all are compiled at each submit
 DEEPEST_COMPONENTS: Final = 16  # levels of nested objects and lists
 
-_UNPRINTABLE: Final = {re.compile(r"[\x00-\x1f\x7f]"): "a line break or control character"}
+_UNPRINTABLE: Final = {
+    re.compile(r"[\x00-\x1f\x7f]"): Sentence("line_break_or_control", "a line break or control character")
+}
 _REFUSED_BY_META: Final = {
-    re.compile(r"[\n\r\v\f\x85\u2028\u2029]"): "a line break",
-    re.compile(r"\t"): "a tab",
-    re.compile(r" {5}"): "more than 4 spaces in a row",
+    re.compile(r"[\n\r\v\f\x85\u2028\u2029]"): Sentence("line_break", "a line break"),
+    re.compile(r"\t"): Sentence("tab", "a tab"),
+    re.compile(r" {5}"): Sentence("five_spaces", "more than 4 spaces in a row"),
 }
 
 
@@ -67,12 +70,13 @@ class _Field:
         try:
             text = self.template.fill(values, meter=meter)
         except BadText as error:
-            raise BadText(f"{self.name}: {error}") from error
+            raise BadText(in_field(self.name, sentence_of(error))) from error
         if not text or text.isspace():
-            raise BadText(f"{self.name}: the rendered text is empty")
+            raise BadText(in_field(self.name, Sentence("rendered_empty", "the rendered text is empty")))
         for pattern, content in self.refused.items():
             if pattern.search(text):
-                raise BadText(f"{self.name}: the rendered text contains {content}")
+                text = "the rendered text contains {content}"
+                raise BadText(in_field(self.name, Sentence("rendered_contains", text, content=content)))
         return text
 
 
@@ -84,10 +88,10 @@ def _compile_field(
         if not compiled.template.names:
             compiled.render({}, WorkMeter())  # the same for every recipient, so its errors are errors of the template
     except TemplateError as error:
-        reason = error.reason if name == "text" else f"{name}: {error.reason}"
+        reason = error.reason if name == "text" else in_field(name, error.reason)
         raise TemplateError(reason, line=error.line) from error
     except NotRendered as error:
-        raise TemplateError(str(error), line=1) from error
+        raise TemplateError(sentence_of(error), line=1) from error
     return compiled
 
 
@@ -226,16 +230,17 @@ def _check_components(components: Tree) -> None:
     """
     texts = list(_texts_in(components, DEEPEST_COMPONENTS))
     if len(texts) > MOST_COMPONENT_TEXTS:
-        raise TemplateError(f"components: they contain more than {MOST_COMPONENT_TEXTS} texts", line=1)
+        text = "components: they contain more than {most} texts"
+        raise TemplateError(Sentence("many_component_texts", text, most=MOST_COMPONENT_TEXTS), line=1)
     if sum(map(len, texts)) > LONGEST_COMPONENTS:
-        raise TemplateError(
-            f"components: their texts have more than {LONGEST_COMPONENTS:,} characters together", line=1
-        )
+        text = "components: their texts have more than {most} characters together"
+        raise TemplateError(Sentence("long_components", text, most=LONGEST_COMPONENTS), line=1)
 
 
 def _texts_in(value: Any, levels: int) -> Iterator[str]:
     if levels < 0:
-        raise TemplateError(f"components: they are nested more than {DEEPEST_COMPONENTS} levels deep", line=1)
+        text = "components: they are nested more than {most} levels deep"
+        raise TemplateError(Sentence("deep_components", text, most=DEEPEST_COMPONENTS), line=1)
     match value:
         case str():
             yield value

@@ -13,6 +13,7 @@ from wabroadcast_core.rendering.filters import FILTERS, TESTS
 from wabroadcast_core.rendering.methods import call_method
 from wabroadcast_core.rendering.operators import OPERATORS, compare, concatenate, get_item, get_slice, loop_items
 from wabroadcast_core.rendering.values import MeteredContext, Operation, UndefinedValue, WorkMeter, check_size, to_text
+from wabroadcast_core.sentences import Sentence
 
 METERED_OPERATIONS: Mapping[str, Operation] = {
     "_call": call_method,
@@ -82,10 +83,11 @@ def render(root: Callable[[Context], Iterable[str]], values: dict[str, Any], *, 
                 raise too_long(longest)
             pieces.append(piece)
     except _OPERATION_ERRORS as error:
-        raise BadText(f"an operation cannot be applied to these values ({type(error).__name__})") from error
+        text = "an operation cannot be applied to these values ({error})"
+        raise BadText(Sentence("unfit_operation", text, error=type(error).__name__)) from error
     return "".join(pieces)
 
 
 def too_long(longest: int) -> BadText:
     """Return the error for a rendered text of more than ``longest`` characters."""
-    return BadText(f"the rendered text is longer than {longest:,} characters")
+    return BadText(Sentence("rendered_too_long", "the rendered text is longer than {most} characters", most=longest))

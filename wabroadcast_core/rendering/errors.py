@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import ClassVar, Final
 
 from wabroadcast_core.models.status import SkipReason
+from wabroadcast_core.sentences import Sentence
 
 MOST_LISTED: Final = 20  # names of variables in one error text
 
@@ -23,17 +24,29 @@ class MissingVariable(NotRendered):
     reason = SkipReason.MISSING_VARIABLE
 
     def __init__(self, name: str, *, present: Sequence[str] = ()) -> None:
-        there_are = f"; there are {list_names(present)}" if present else ""
-        super().__init__(
-            f"the variable {name!r} is missing{there_are}: add it to the recipient, or give it a default in the text"
-        )
+        super().__init__(_missing(name, present))
         self.name = name
+
+
+def _missing(name: str, present: Sequence[str]) -> Sentence:
+    if not present:
+        text = "the variable {name!r} is missing: add it to the recipient, or give it a default in the text"
+        return Sentence("variable_missing", text, name=name)
+    text = (
+        "the variable {name!r} is missing; there are {names}: add it to the recipient, or give it a default in the text"
+    )
+    return Sentence("variable_missing_among", text, name=name, names=list_names(present))
+
+
+def in_field(name: str, reason: str) -> Sentence:
+    """Return a reason with the field of the message that it is about."""
+    return Sentence("in_field", "{name}: {reason}", name=name, reason=reason)
 
 
 def list_names(names: Sequence[str]) -> str:
     """Return the names of variables as an error text lists them: of very many, the first ones."""
-    more = len(names) - MOST_LISTED
-    return ", ".join(names[:MOST_LISTED]) + (f" and {more} more" if more > 0 else "")
+    shown, more = ", ".join(names[:MOST_LISTED]), len(names) - MOST_LISTED
+    return Sentence("names_and_more", "{names} and {n} more", names=shown, n=more) if more > 0 else shown
 
 
 class BadText(NotRendered):

@@ -29,6 +29,7 @@ from wabroadcast_core.rendering.values import (
     scalars,
     to_text,
 )
+from wabroadcast_core.sentences import Sentence
 
 TITLE_TIMES: Final = 4  # it takes 0.4 µs for a character beyond ASCII
 FINEST_ROUNDING: Final = 15  # digits; a float has no more
@@ -104,7 +105,8 @@ def _truncate(
 
 def _round(value: Any, precision: int = 0, method: Any = "common") -> float:
     if not -FINEST_ROUNDING <= precision <= FINEST_ROUNDING:
-        raise BadText(f"the precision of round is more than {FINEST_ROUNDING} digits")
+        text = "the precision of round is more than {most} digits"
+        raise BadText(Sentence("fine_rounding", text, most=FINEST_ROUNDING))
     return filters.do_round(require_number(value), precision, method)
 
 

@@ -5,6 +5,7 @@ from typing import Final
 
 from wabroadcast_core.errors import TemplateError
 from wabroadcast_core.models.slug import make_slug
+from wabroadcast_core.sentences import Sentence
 
 _WORDS: Final = r"(\w+(?: +\w+){0,5})"
 _BRACES: Final = re.compile(
@@ -29,8 +30,9 @@ def explain_braces(source: str) -> TemplateError | None:
         word = match[match.lastindex or 0]
         variable = make_slug(word) if any(map(str.isalpha, word)) else ""
         if variable and not _is_own(match[0], word):
+            text = "{found!r} is not how a variable is written here: write {{{{ {variable} }}}}"
             return TemplateError(
-                f"{match[0]!r} is not how a variable is written here: write {{{{ {variable} }}}}",
+                Sentence("foreign_braces", text, found=match[0], variable=variable),
                 line=1 + source.count("\n", 0, match.start()),
             )
     return None

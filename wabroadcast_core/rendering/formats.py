@@ -13,6 +13,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 
 from wabroadcast_core.rendering.errors import BadText
+from wabroadcast_core.sentences import Sentence
 
 FORMAT_COST: Final = 1_000  # characters charged for one number or date: Babel takes less than 0.1 ms
 MOST_DECIMALS: Final = 9
@@ -44,9 +45,13 @@ def read_number(value: Any) -> Decimal:
     """
     number = _number_in(value.strip()) if isinstance(value, str) else _exact(value)
     if number is None:
-        raise BadText("a value is not a number: write amounts such as 1250000, 1.250.000 or 1250000,50")
+        raise BadText(
+            Sentence(
+                "value_no_number", "a value is not a number: write amounts such as 1250000, 1.250.000 or 1250000,50"
+            )
+        )
     if abs(number) >= LARGEST:
-        raise BadText("a number is too large")
+        raise BadText(Sentence("number_too_large", "a number is too large"))
     return number
 
 
@@ -79,7 +84,9 @@ def read_date(value: Any) -> date:
     with contextlib.suppress(ValueError):  # the 31st of February
         if found is not None:
             return date(int(found["year"]), int(found["month"]), int(found["day"]))
-    raise BadText("a value is not a date: write dates such as 2026-12-24 or, day first, 24/12/2026")
+    raise BadText(
+        Sentence("value_no_date", "a value is not a date: write dates such as 2026-12-24 or, day first, 24/12/2026")
+    )
 
 
 # filters
@@ -136,7 +143,8 @@ def check_number_format(locale: str = _INDONESIAN, decimals: int | None = None) 
     """
     _find_locale(locale)
     if decimals is not None and (type(decimals) is not int or not 0 <= decimals <= MOST_DECIMALS):
-        raise BadText(f"the number of decimals is not a whole number from 0 to {MOST_DECIMALS}")
+        text = "the number of decimals is not a whole number from 0 to {most}"
+        raise BadText(Sentence("bad_decimals", text, most=MOST_DECIMALS))
 
 
 def check_date_format(locale: str = _INDONESIAN, style: str = "long") -> None:
@@ -146,7 +154,8 @@ def check_date_format(locale: str = _INDONESIAN, style: str = "long") -> None:
     """
     _find_locale(locale)
     if style not in DATE_STYLES:
-        raise BadText(f"there is no style {style!r} of dates: use one of {', '.join(DATE_STYLES)}")
+        text = "there is no style {style!r} of dates: use one of {styles}"
+        raise BadText(Sentence("no_date_style", text, style=style, styles=", ".join(DATE_STYLES)))
 
 
 def _find_locale(name: str) -> Any:
@@ -159,4 +168,4 @@ def _find_locale(name: str) -> Any:
     try:
         return Locale.parse(name.replace("-", "_"))
     except (UnknownLocaleError, ValueError, TypeError, AttributeError) as error:
-        raise BadText("there is no such locale: use one such as id, en, en_US or de") from error
+        raise BadText(Sentence("no_locale", "there is no such locale: use one such as id, en, en_US or de")) from error

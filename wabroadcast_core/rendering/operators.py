@@ -23,6 +23,7 @@ from wabroadcast_core.rendering.values import (
     require_scalar,
     to_text,
 )
+from wabroadcast_core.sentences import Sentence
 
 # arithmetic
 
@@ -60,10 +61,10 @@ def remainder(left: Any, right: Any) -> int | float:
 def _power(left: Any, right: Any) -> int | float:
     base, exponent = require_number(left), require_number(right)
     if isinstance(base, int) and isinstance(exponent, int) and base.bit_length() * exponent > MOST_BITS:
-        raise BadText("a number is too large")
+        raise BadText(Sentence("number_too_large", "a number is too large"))
     result = base**exponent
     if isinstance(result, complex):
-        raise BadText("the root of a negative number does not exist")
+        raise BadText(Sentence("negative_root", "the root of a negative number does not exist"))
     return result
 
 
@@ -112,7 +113,11 @@ def compare(context: MeteredContext, left: Any, *rest: Any) -> bool:
 
 def _refuse_container(value: object) -> None:
     if isinstance(value, (list, tuple, dict)):
-        raise BadText("the template compares a list or a mapping: only texts and numbers can be compared")
+        raise BadText(
+            Sentence(
+                "compares_list", "the template compares a list or a mapping: only texts and numbers can be compared"
+            )
+        )
 
 
 @pass_context
@@ -153,8 +158,10 @@ def loop_items(context: MeteredContext, value: Any, nodes: int) -> Any:
     """
     items = value if isinstance(value, range) else require_container(value)
     if isinstance(items, dict):
-        raise BadText("the template loops over a mapping: only lists and texts can be looped over")
+        raise BadText(
+            Sentence("loops_over_mapping", "the template loops over a mapping: only lists and texts can be looped over")
+        )
     if len(items) > MOST_ROUNDS:
-        raise BadText(f"the template loops over more than {MOST_ROUNDS:,} items")
+        raise BadText(Sentence("many_items", "the template loops over more than {most} items", most=MOST_ROUNDS))
     context.meter.spend(len(items) * nodes * ROUND_COST)
     return items

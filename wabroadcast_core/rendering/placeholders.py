@@ -12,7 +12,9 @@ from jinja2 import nodes
 from wabroadcast_core.errors import TemplateError
 from wabroadcast_core.models.message import Content, MediaContent, TemplateContent, TextContent
 from wabroadcast_core.models.slug import make_slug
+from wabroadcast_core.rendering.errors import in_field
 from wabroadcast_core.rendering.template import parse_text
+from wabroadcast_core.sentences import Sentence
 
 _NAMES: Final = (
     "name nama first_name firstname fname nama_depan last_name lastname lname nama_belakang full_name fullname"
@@ -61,7 +63,7 @@ def check_placeholders(content: Content, variables: Collection[str]) -> None:
         except TemplateError as error:
             if path == "text":
                 raise
-            raise TemplateError(f"{path}: {error.reason}", line=error.line) from error
+            raise TemplateError(in_field(path, error.reason), line=error.line) from error
 
 
 def _check_text(text: str, known: dict[str, str]) -> None:
@@ -79,8 +81,9 @@ def _refuse_comments(text: str, known: dict[str, str]) -> None:
     """Refuse a comment that is a known word: ``{#nama#}`` is a placeholder of another tool, and would be left out."""
     for match in _COMMENT.finditer(text):
         if variable := _variable_of(match[1], known):
+            reason = "{found!r} is a comment and would be left out: write {{{{ {variable} }}}}"
             raise TemplateError(
-                f"{match[0]!r} is a comment and would be left out: write {{{{ {variable} }}}}",
+                Sentence("placeholder_in_comment", reason, found=match[0], variable=variable),
                 line=1 + text.count("\n", 0, match.start()),
             )
 
@@ -91,9 +94,12 @@ def _refuse_foreign(text: str, known: dict[str, str], *, line: int) -> None:
         word = match[match.lastindex or 0]
         variable = _variable_of(word, known)
         if variable is not None:
+            reason = (
+                "{found!r} is a placeholder of another tool and would be sent as it stands:"
+                " write {{{{ {variable} }}}}, or remove the marks"
+            )
             raise TemplateError(
-                f"{match[0]!r} is a placeholder of another tool and would be sent as it stands:"
-                f" write {{{{ {variable} }}}}, or remove the marks",
+                Sentence("foreign_placeholder", reason, found=match[0], variable=variable),
                 line=line + text.count("\n", 0, match.start()),
             )
 
@@ -116,9 +122,12 @@ def _refuse_constant(node: nodes.Node, known: dict[str, str]) -> None:
     if isinstance(bare.value, str) and not any(map(str.isalnum, bare.value)):
         return
     variable = _variable_of(str(bare.value), known) or "name"
+    reason = (
+        "{{{{ {constant} }}}} is a constant, the same for all: write the name of a variable, such as"
+        " {{{{ {variable} }}}}, or the plain text"
+    )
     raise TemplateError(
-        f"{{{{ {bare.value!r} }}}} is a constant, the same for all: write the name of a variable, such as"
-        f" {{{{ {variable} }}}}, or the plain text",
+        Sentence("constant_placeholder", reason, constant=repr(bare.value), variable=variable),
         line=node.lineno or 1,
     )
 

@@ -24,6 +24,7 @@ from wabroadcast_core.rendering.foreign_braces import explain_braces
 from wabroadcast_core.rendering.methods import METHODS
 from wabroadcast_core.rendering.plain_text import PlainText, plain_parts
 from wabroadcast_core.rendering.values import BUDGET, MOST_BITS, MOST_ROUNDS, ROUND_COST, WorkMeter
+from wabroadcast_core.sentences import Sentence, foreign, sentence_of
 
 LONGEST_SOURCE: Final = 16_384  # characters
 DEEPEST: Final = 32  # levels of nested expressions and blocks
@@ -39,7 +40,7 @@ _NODE_NAMES: Final = {
     "NSRef": "namespace",
     "ScopedEvalContextModifier": "autoescape",
 }
-_BAD_RANGE: Final = "the arguments of range() are not one to three plain whole numbers"
+_BAD_RANGE: Final = Sentence("bad_range", "the arguments of range() are not one to three plain whole numbers")
 _ALLOWED_NODES: Final = (
     nodes.Template,
     nodes.Output,
@@ -100,16 +101,17 @@ def parse_text(source: str) -> nodes.Template:
     :raises TemplateError: it is not a template; the error names the line.
     """
     if len(source) > LONGEST_SOURCE:
-        raise TemplateError(f"the template is longer than {LONGEST_SOURCE:,} characters", line=1)
+        text = "the template is longer than {most} characters"
+        raise TemplateError(Sentence("long_template", text, most=LONGEST_SOURCE), line=1)
     refuse_half_characters(source)
     try:
         return ENVIRONMENT.parse(source)
     except jinja2.TemplateSyntaxError as error:
         raise explain_braces(source) or _syntax_error(error) from error
     except RecursionError as error:
-        raise TemplateError("the template is nested too deeply", line=1) from error
+        raise TemplateError(Sentence("nested_too_deeply", "the template is nested too deeply"), line=1) from error
     except ValueError as error:  # a number of thousands of digits
-        raise TemplateError("a number is too large", line=1) from error
+        raise TemplateError(Sentence("number_too_large", "a number is too large"), line=1) from error
 
 
 def refuse_half_characters(text: str, *, line: int = 1) -> None:
@@ -120,12 +122,16 @@ def refuse_half_characters(text: str, *, line: int = 1) -> None:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        reason = f"the text contains half a character, \\u{ord(text[error.start]):04x}: write the whole character"
-        raise TemplateError(reason, line=line + text.count("\n", 0, error.start)) from error
+        reason = "the text contains half a character, {character}: write the whole character"
+        half = Sentence("half_character", reason, character=f"\\u{ord(text[error.start]):04x}")
+        raise TemplateError(half, line=line + text.count("\n", 0, error.start)) from error
 
 
 def _syntax_error(error: jinja2.TemplateSyntaxError) -> TemplateError:
-    return TemplateError(error.message or "the template has a syntax error", line=error.lineno)
+    if not error.message:
+        return TemplateError(Sentence("syntax_error", "the template has a syntax error"), line=error.lineno)
+    reason = Sentence("syntax_error_as", "{reason}", reason=foreign(error.message))
+    return TemplateError(reason, line=error.lineno)
 
 
 class _Checker(NodeTransformer):
@@ -139,7 +145,7 @@ class _Checker(NodeTransformer):
 
     def visit(self, node: nodes.Node, *args: Any, **kwargs: Any) -> Any:
         if self._depth == DEEPEST:
-            raise _refusal(node, "the template is nested too deeply")
+            raise _refusal(node, Sentence("nested_too_deeply", "the template is nested too deeply"))
         self._visited += 1
         self._depth += 1
         checked = super().visit(node, *args, **kwargs)
@@ -153,28 +159,32 @@ class _Checker(NodeTransformer):
 
     def _check_name(self, node: nodes.Name) -> nodes.Node:
         if node.name == "self" or (node.name == "loop" and (self._in_loop or node.ctx != "load")):
-            raise _refusal(node, f"{node.name!r} is a reserved name")
+            raise _refusal(node, Sentence("reserved_name", "{name!r} is a reserved name", name=node.name))
         if unicodedata.normalize("NFKC", node.name) != node.name:  # Python would read it as another variable
-            raise _refusal(node, f"the name {node.name!r} contains compatibility characters: type plain letters")
+            text = "the name {name!r} contains compatibility characters: type plain letters"
+            raise _refusal(node, Sentence("compatibility_characters", text, name=node.name))
         return node
 
     def _check_const(self, node: nodes.Const) -> nodes.Node:
         if isinstance(node.value, str):
             refuse_half_characters(node.value, line=node.lineno)
         if isinstance(node.value, int) and node.value.bit_length() > MOST_BITS:
-            raise _refusal(node, "a number is too large")
+            raise _refusal(node, Sentence("number_too_large", "a number is too large"))
         if isinstance(node.value, float) and not math.isfinite(node.value):
-            raise _refusal(node, "a number is too large")
+            raise _refusal(node, Sentence("number_too_large", "a number is too large"))
         return node
 
     def _check_dict(self, node: nodes.Dict) -> nodes.Node:
         if not all(isinstance(pair.key, nodes.Const) for pair in node.items):
-            raise _refusal(node, "a key of the mapping is computed: use plain texts or numbers as keys")
+            raise _refusal(
+                node, Sentence("computed_key", "a key of the mapping is computed: use plain texts or numbers as keys")
+            )
         return self.generic_visit(node)
 
     def _check_filter(self, node: nodes.Filter) -> nodes.Node:
         if node.name not in FILTERS:
-            raise _refusal(node, f"the filter {node.name!r} is not available: use one of {', '.join(FILTERS)}")
+            text = "the filter {name!r} is not available: use one of {names}"
+            raise _refusal(node, Sentence("no_filter", text, name=node.name, names=", ".join(FILTERS)))
         _without_unpacking(node)
         if node.name in ARGUMENT_CHECKS:
             _check_arguments(node)
@@ -182,7 +192,8 @@ class _Checker(NodeTransformer):
 
     def _check_test(self, node: nodes.Test) -> nodes.Node:
         if node.name not in TESTS:
-            raise _refusal(node, f"the test {node.name!r} is not available: use one of {', '.join(TESTS)}")
+            text = "the test {name!r} is not available: use one of {names}"
+            raise _refusal(node, Sentence("no_test", text, name=node.name, names=", ".join(TESTS)))
         return self.generic_visit(_without_unpacking(node))
 
     def _check_getattr(self, node: nodes.Getattr) -> nodes.Node:
@@ -205,9 +216,12 @@ class _Checker(NodeTransformer):
     def _check_call(self, node: nodes.Call) -> nodes.Node:
         called = node.node
         if isinstance(called, nodes.Name) and called.name == "range":
-            raise _refusal(node, "range() is used outside the head of a loop: write {% for i in range(3) %}")
+            text = "range() is used outside the head of a loop: write {{% for i in range(3) %}}"
+            raise _refusal(node, Sentence("range_outside_loop", text))
         if not isinstance(called, nodes.Getattr):
-            raise _refusal(node, "functions are not available: use a filter or a method of a text")
+            raise _refusal(
+                node, Sentence("no_functions", "functions are not available: use a filter or a method of a text")
+            )
         if called.attr not in METHODS:
             raise _no_attribute(node, called.attr)
         _without_unpacking(node)
@@ -223,21 +237,28 @@ class _Checker(NodeTransformer):
     def _check_assign(self, node: nodes.Assign) -> nodes.Node:
         self._sets += 1
         if self._sets > MOST_SETS:
-            raise _refusal(node, f"the template has more than {MOST_SETS} 'set' statements")
+            text = "the template has more than {most} 'set' statements"
+            raise _refusal(node, Sentence("many_sets", text, most=MOST_SETS))
         if not isinstance(node.target, nodes.Name):
-            raise _refusal(node, "'set' assigns to something other than one name: write {% set name = value %}")
+            text = "'set' assigns to something other than one name: write {{% set name = value %}}"
+            raise _refusal(node, Sentence("set_without_name", text))
         return self.generic_visit(node)
 
     def _check_for(self, node: nodes.For) -> nodes.Node:
         if self._in_loop or node.recursive:
-            raise _refusal(node, "a loop inside a loop, or a recursive loop, is not available")
+            raise _refusal(
+                node, Sentence("no_inner_loop", "a loop inside a loop, or a recursive loop, is not available")
+            )
         if not isinstance(node.target, nodes.Name):
-            raise _refusal(node, "the loop assigns to something other than one name: write {% for item in items %}")
+            text = "the loop assigns to something other than one name: write {{% for item in items %}}"
+            raise _refusal(node, Sentence("loop_without_name", text))
         rounds = _constant_rounds(node.iter)
         items = nodes.Const(rounds) if rounds is not None else self.visit(node.iter)
         count = self._visit_body(node)
         if rounds is not None and len(rounds) * count * ROUND_COST > BUDGET:
-            raise _refusal(node, "the loop takes too much work: use fewer rounds or a shorter body")
+            raise _refusal(
+                node, Sentence("loop_too_much_work", "the loop takes too much work: use fewer rounds or a shorter body")
+            )
         node.iter = _operation(node, "_loop", [items, nodes.Const(count)])
         return node
 
@@ -273,7 +294,9 @@ AnyCall: TypeAlias = nodes.Call | nodes.Filter | nodes.Test
 
 def _without_unpacking(node: AnyCall) -> AnyCall:
     if node.dyn_args is not None or node.dyn_kwargs is not None:
-        raise _refusal(node, "'*' and '**' in arguments are not available: write out each argument")
+        raise _refusal(
+            node, Sentence("no_unpacking", "'*' and '**' in arguments are not available: write out each argument")
+        )
     return node
 
 
@@ -283,14 +306,16 @@ def _check_arguments(node: nodes.Filter) -> None:
     try:
         ARGUMENT_CHECKS[node.name](*(_constant(value, node) for value in node.args), **options)
     except BadText as error:
-        raise _refusal(node, str(error)) from error
+        raise _refusal(node, sentence_of(error)) from error
     except TypeError as error:
-        raise _refusal(node, f"the filter {node.name!r} takes other arguments") from error
+        text = "the filter {name!r} takes other arguments"
+        raise _refusal(node, Sentence("bad_filter_arguments", text, name=node.name)) from error
 
 
 def _constant(value: nodes.Expr, node: nodes.Filter) -> Any:
     if not isinstance(value, nodes.Const):
-        raise _refusal(node, f"an argument of the filter {node.name!r} is computed: write a plain text or number")
+        text = "an argument of the filter {name!r} is computed: write a plain text or number"
+        raise _refusal(node, Sentence("computed_argument", text, name=node.name))
     return value.value
 
 
@@ -307,7 +332,7 @@ def _constant_rounds(node: nodes.Node) -> range | None:
     if node.kwargs:
         raise _refusal(node, _BAD_RANGE)
     if too_many:
-        raise _refusal(node, f"the loop has more than {MOST_ROUNDS:,} rounds")
+        raise _refusal(node, Sentence("many_rounds", "the loop has more than {most} rounds", most=MOST_ROUNDS))
     return rounds
 
 
@@ -321,11 +346,12 @@ def _constant_integer(node: nodes.Node) -> int:
 
 def _refuse(node: nodes.Node) -> nodes.Node:
     name = type(node).__name__
-    raise _refusal(node, f"{_NODE_NAMES.get(name, name.lower())!r} is not available")
+    shown = _NODE_NAMES.get(name, name.lower())
+    raise _refusal(node, Sentence("not_available", "{name!r} is not available", name=shown))
 
 
 def _no_attribute(node: nodes.Node, name: object) -> TemplateError:
-    return _refusal(node, f"the attribute {name!r} is not available")
+    return _refusal(node, Sentence("no_attribute", "the attribute {name!r} is not available", name=str(name)))
 
 
 def _refusal(node: nodes.Node, reason: str) -> TemplateError:

@@ -15,6 +15,7 @@ from jinja2.utils import missing
 
 from wabroadcast_core.models.recipient import scalar_text
 from wabroadcast_core.rendering.errors import BadText, MissingVariable
+from wabroadcast_core.sentences import Sentence
 
 BUDGET: Final = 262_144  # characters that the rendering of one message is charged for at most; about 25 ms
 LONGEST_VALUE: Final = 65_536  # characters of any intermediate value
@@ -60,7 +61,7 @@ class WorkMeter:
         """
         self.left -= characters + 1
         if self.left < 0:
-            raise BadText("rendering takes too much work: shorten the text or its values")
+            raise BadText(Sentence("too_much_work", "rendering takes too much work: shorten the text or its values"))
 
 
 class MeteredContext(Context):
@@ -97,7 +98,11 @@ def require_scalar(value: Any) -> Any:
         return value
     if isinstance(value, Undefined):
         return str(value)  # raises if it is missing; a conditional without "else" gives an empty text
-    raise BadText("the template uses a list, a mapping or nothing where a text or a number is required")
+    raise BadText(
+        Sentence(
+            "no_text_or_number", "the template uses a list, a mapping or nothing where a text or a number is required"
+        )
+    )
 
 
 def require_text(value: Any) -> str:
@@ -107,7 +112,7 @@ def require_text(value: Any) -> str:
     """
     value = require_scalar(value)
     if not isinstance(value, str):
-        raise BadText("the template uses a number where a text or a list is required")
+        raise BadText(Sentence("number_for_text", "the template uses a number where a text or a list is required"))
     return value
 
 
@@ -118,7 +123,12 @@ def require_number(value: Any) -> int | float:
     """
     value = require_scalar(value)
     if isinstance(value, str):
-        raise BadText("the template uses a text where a number is required: convert it with the filter int or float")
+        raise BadText(
+            Sentence(
+                "text_for_number",
+                "the template uses a text where a number is required: convert it with the filter int or float",
+            )
+        )
     return check_size(value)  # type: ignore[no-any-return]  # it returns its argument
 
 
@@ -146,7 +156,7 @@ def check_size(value: Any) -> Any:
     if isinstance(value, str):
         check_length(len(value))
     if isinstance(value, int) and value.bit_length() > MOST_BITS:
-        raise BadText("a number is too large")
+        raise BadText(Sentence("number_too_large", "a number is too large"))
     return value
 
 
@@ -156,7 +166,8 @@ def check_length(characters: int) -> None:
     :raises BadText: it is longer than ``LONGEST_VALUE``.
     """
     if characters > LONGEST_VALUE:
-        raise BadText(f"an intermediate value is longer than {LONGEST_VALUE:,} characters")
+        text = "an intermediate value is longer than {most} characters"
+        raise BadText(Sentence("long_intermediate", text, most=LONGEST_VALUE))
 
 
 def to_text(value: Any) -> str:

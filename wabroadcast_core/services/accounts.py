@@ -14,8 +14,7 @@ from sqlalchemy import RowMapping
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import SetupError
 from wabroadcast_core.plugin_faults import describe_fault
-from wabroadcast_core.sentences.english import say
-from wabroadcast_core.sentences.sentence import Sentence
+from wabroadcast_core.sentences import Sentence
 
 log = logging.getLogger(__name__)
 
@@ -59,4 +58,5 @@ def problem_of(name: str, sharing: Mapping[Account, Sequence[str]]) -> Sentence 
     others = [other for names in sharing.values() if name in names for other in names if other != name]
     if not others:
         return None
-    return say("shared_account", names=[f"'{other}'" for other in others])
+    text = "its account is also that of {names}: together they pass its limits; pause or delete all of them but one"
+    return Sentence("account_shared", text, names=", ".join(map(repr, others)))

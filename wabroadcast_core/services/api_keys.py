@@ -14,7 +14,8 @@ from wabroadcast_core.errors import ConflictError, NotFoundError
 from wabroadcast_core.models.activity import ActObject
 from wabroadcast_core.models.api_key import ApiKeyDraft, ApiKeyView, NewApiKey
 from wabroadcast_core.models.base import DEFAULT_ACTOR, as_utc, parse_model
-from wabroadcast_core.sentences.english import say
+from wabroadcast_core.sentence_texts import say
+from wabroadcast_core.sentences import Sentence
 from wabroadcast_core.store import api_keys as key_store
 from wabroadcast_core.store import audit_log
 from wabroadcast_core.store.database import Database
@@ -65,9 +66,8 @@ class ApiKeys:
         try:
             row = self._database.transact(transaction)
         except IntegrityError:
-            raise ConflictError(
-                f"there is a key {draft.name!r} already: choose another name, or revoke that key first"
-            ) from None
+            text = "there is a key {name!r} already: choose another name, or revoke that key first"
+            raise ConflictError(Sentence("key_exists", text, name=draft.name)) from None
         self._changed()
         return NewApiKey(**_fields(row), key=key)
 

@@ -19,6 +19,7 @@ from wabroadcast_core.errors import Fault, InputError, InvalidInputError, NotFou
 from wabroadcast_core.models.base import DEFAULT_ACTOR, as_utc
 from wabroadcast_core.models.blacklist import DEFAULT_REASON, BlacklistAct, BlacklistEntry, BlacklistReport, LastMessage
 from wabroadcast_core.models.page import Page
+from wabroadcast_core.sentences import sentence_of
 from wabroadcast_core.store import blacklist as blacklist_store
 from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.store.blacklist import EVERY_CONNECTION, REMARK
@@ -245,7 +246,7 @@ def _read_chunks(
     except (InputError, SourceError) as error:
         if not report.rows:
             raise
-        report.reason = str(error)
+        report.reason = sentence_of(error)
 
 
 def _count(report: BlacklistReport, chunk: NumberChunk, *, added: int) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from wabroadcast_core.errors import Fault
+from wabroadcast_core.sentences import Sentence
 
 MASK = "********"
 ADDRESS_NAMES = ("baseUrl", "base_url")
@@ -33,11 +34,13 @@ def _fault_of(address: str, is_allowed: Callable[[str], bool]) -> str | None:
         parts = urlsplit(address)
         host = parts.hostname
     except ValueError:
-        return "not an address: write it as https://gateway.example/path"
+        return Sentence("no_base_address", "not an address: write it as https://gateway.example/path")
     if "@" in parts.netloc or parts.query or parts.fragment:
-        return "the address has a user, password, query or fragment: remove it, because addresses are shown"
+        text = "the address has a user, password, query or fragment: remove it, because addresses are shown"
+        return Sentence("base_address_with_more", text)
     if host is not None and not is_allowed(host):
-        return "requests to this network are refused: see WABROADCAST_PROVIDER_NETWORKS"
+        text = "requests to this network are refused: see WABROADCAST_PROVIDER_NETWORKS"
+        return Sentence("network_refused", text)
     return None
 
 
@@ -89,7 +92,8 @@ def unmasked(given: Any, stored: Any) -> Any:
 def mask_faults(settings: Any, path: str = "settings") -> list[Fault]:
     """Return a fault for each mask that stands for nothing stored."""
     if settings == MASK:
-        return [Fault(path, "this is the mask of a value that is not shown, and none is stored: give the value")]
+        text = "this is the mask of a value that is not shown, and none is stored: give the value"
+        return [Fault(path, Sentence("only_mask", text))]
     items = (
         settings.items() if isinstance(settings, dict) else enumerate(settings) if isinstance(settings, list) else ()
     )

@@ -33,7 +33,8 @@ from wabroadcast_core.models.status import ConnectionState
 from wabroadcast_core.models.waiting import WaitingFor
 from wabroadcast_core.pacing.pace import end_cool_down
 from wabroadcast_core.plugins.time_limits import ExitError, TimeLimitError, run_limited
-from wabroadcast_core.sentences.english import say
+from wabroadcast_core.sentence_texts import say
+from wabroadcast_core.sentences import Sentence
 from wabroadcast_core.services.accounts import Account, account_of, names_by_account, problem_of
 from wabroadcast_core.services.connection_reads import ConnectionReads, find_row, given_limits
 from wabroadcast_core.services.connection_settings import address_faults, mask_faults, masked, unmasked
@@ -51,7 +52,10 @@ from wabroadcast_core.waiting.usage import uses_of
 log = logging.getLogger(__name__)
 
 SANDBOX = "sandbox"
-OTHER_KEY = say("other_key")
+OTHER_KEY = Sentence(
+    "encrypted_with_other_key",
+    "its settings were encrypted with another secret key: save the connection again, with all its settings",
+)
 TEST_SECONDS = 30.0  # that a test of a connection may take, whatever its sender allows a send
 BLOCKED_SECONDS = 2.0  # after them the sender blocks its event loop: no time limit of a coroutine ends it
 
@@ -129,13 +133,13 @@ class Connections(ConnectionReads):
         """
         draft = draft if isinstance(draft, ConnectionDraft) else parse_model(ConnectionDraft, draft)
         if not re.fullmatch(CONNECTION_NAME, name):
-            reason = "not a valid name: use at most 63 small letters, digits, - and _, beginning with a letter or digit"
-            raise InvalidInputError([Fault("name", reason)])
+            text = "not a valid name: use at most 63 small letters, digits, - and _, beginning with a letter or digit"
+            raise InvalidInputError([Fault("name", Sentence("no_connection_name", text))])
         sender = self._context.plugins.senders.get(draft.sender)
         if sender is None:
             known = ", ".join(sorted(self._context.plugins.senders))
-            reason = f"there is no sender {draft.sender!r}: use one of {known}, or install the plugin that provides it"
-            raise InvalidInputError([Fault("sender", reason)])
+            text = "there is no sender {name!r}: use one of {names}, or install the plugin that provides it"
+            raise InvalidInputError([Fault("sender", Sentence("no_sender", text, name=draft.sender, names=known))])
         settings = self._complete(name, draft, sender)
 
         def transaction(conn: Connection) -> None:
@@ -276,11 +280,11 @@ class Connections(ConnectionReads):
             return
         names = names_by_account(self._context, connection_store.list_connections(conn)).get(account, [])
         if names and name not in names:
-            reason = (
-                f"connection {names[0]!r} sends through this account already, and two would pass its limits together: "
+            text = (
+                "connection {name!r} sends through this account already, and two would pass its limits together: "
                 "use that one, or delete it first"
             )
-            raise InvalidInputError([Fault("settings", reason)])
+            raise InvalidInputError([Fault("settings", Sentence("account_in_use", text, name=names[0]))])
 
     def _limits(self, draft: ConnectionDraft) -> dict[str, Any]:
         """Return the limits to store: those of the draft, and for the others the sender's defaults."""

@@ -33,7 +33,8 @@ from wabroadcast_core.models.contact import (
     RejectedRow,
 )
 from wabroadcast_core.models.page import Page
-from wabroadcast_core.sentences.english import say
+from wabroadcast_core.sentence_texts import say
+from wabroadcast_core.sentences import Sentence, unpack_sentence
 from wabroadcast_core.services.erasure import Erasure
 from wabroadcast_core.store import audit_log
 from wabroadcast_core.store import contacts as contact_store
@@ -98,7 +99,7 @@ class Contacts:
         """
         report = self.import_report(import_id)
         if report.status == ImportStatus.FAILED and not report.rows:
-            raise FileError(report.reason or "the file cannot be read")
+            raise FileError(report.reason or Sentence("file_failed", "the file cannot be read"))
         return report
 
     def import_report(self, import_id: str) -> ImportReport:
@@ -114,14 +115,21 @@ class Contacts:
         return ImportReport(
             import_id=row["id"],
             status=row["status"],
-            reason=row["reason"],
+            reason=row["reason"] and unpack_sentence(row["reason"]),
             filename=row["filename"],
             rows=row["rows"],
             created=row["created"],
             updated=row["updated"],
             rejected=row["rejected"],
             reasons=reasons,
-            rejections=[RejectedRow(row=at["row"], column=at["column"], reason=at["reason"]) for at in rejections],
+            rejections=[
+                RejectedRow(
+                    row=at["row"],
+                    column=at["column"] and unpack_sentence(at["column"]),
+                    reason=unpack_sentence(at["reason"]),
+                )
+                for at in rejections
+            ],
             columns=understood.columns,
             reading=understood.reading,
             notes=understood.notes,

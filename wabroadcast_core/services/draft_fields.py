@@ -7,7 +7,9 @@ from typing import Any
 from pydantic import ValidationError
 from sqlalchemy import Connection, RowMapping
 
-from wabroadcast_core.audience.submission import INLINE_TYPE
+from wabroadcast_core.audience.capabilities import deleted_upload
+from wabroadcast_core.audience.submission import INLINE_TYPE, NO_AUDIENCE
+from wabroadcast_core.errors import Fault
 from wabroadcast_core.models.base import as_utc, faults_of
 from wabroadcast_core.models.broadcast import BroadcastDraft
 from wabroadcast_core.models.draft import DraftBody, DraftFault, DraftFields, DraftView, ListedDraft
@@ -91,12 +93,12 @@ def find_faults(conn: Connection, fields: DraftFields) -> list[DraftFault]:
     try:
         BroadcastDraft.model_validate(values)
     except ValidationError as error:
-        faults += [DraftFault(path=fault.path, message=fault.message) for fault in faults_of(error)]
+        faults += map(DraftFault.of, faults_of(error))
     if fields.source is None:
-        faults.append(DraftFault(path="recipients", message="neither recipients nor source is given: give one of them"))
+        faults.append(DraftFault.of(Fault("recipients", NO_AUDIENCE)))
     for upload_id in draft_store.missing_uploads(conn, uploads_named(as_json(values))):
         path = "source.uploadId" if upload_id == (fields.source or {}).get("uploadId") else "message"
-        faults.append(DraftFault(path=path, message=f"there is no upload {upload_id!r}: upload the file again"))
+        faults.append(DraftFault.of(Fault(path, deleted_upload(upload_id))))
     return faults
 
 

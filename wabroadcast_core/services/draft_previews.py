@@ -1,15 +1,17 @@
 """The preview of a draft: what is unfinished is left out, so that its people are counted while it is written."""
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from wabroadcast_core.audience.preview import PreviewBuilder
 from wabroadcast_core.audience.submission import Submission
 from wabroadcast_core.context import Context
-from wabroadcast_core.errors import FileError, InvalidInputError, NotFoundError, SourceError, TemplateError
+from wabroadcast_core.errors import Fault, FileError, InvalidInputError, NotFoundError, SourceError, TemplateError
 from wabroadcast_core.models.draft import DraftFault, DraftView
 from wabroadcast_core.models.draft_preview import DraftPreview
 from wabroadcast_core.models.preview import PeoplePreview
+from wabroadcast_core.sentences import joined, sentence_of
 from wabroadcast_core.store import connections as connection_store
 
 _PLACEHOLDER: Final = {"type": "text", "text": "-"}
@@ -46,17 +48,17 @@ class DraftPreviews:
             try:
                 found.people = self._read(values, people, place=place, reason=reason)
             except InvalidInputError as error:
-                new = [DraftFault(path=fault.path, message=fault.message) for fault in error.faults]
+                new = [*map(DraftFault.of, error.faults)]
                 found.faults += new
                 if _heads(new) & _AUDIENCE:
                     found.unreadable = _unreadable(new)
                     break
                 values = self._complete(values, _heads(new))
             except TemplateError as error:
-                found.faults.append(DraftFault(path="message", message=str(error)))
+                found.faults.append(DraftFault.of(Fault("message", sentence_of(error))))
                 values = self._complete(values, {"message"})
             except (SourceError, FileError, NotFoundError) as error:
-                found.unreadable = str(error)
+                found.unreadable = sentence_of(error)
                 break
             else:
                 break
@@ -87,4 +89,4 @@ def _heads(faults: Iterable[DraftFault]) -> set[str]:
 
 def _unreadable(faults: Sequence[DraftFault]) -> str | None:
     found = [fault.message for fault in faults if fault.path.partition(".")[0] == "source"]
-    return "; ".join(found) or None
+    return functools.reduce(joined, found) if found else None

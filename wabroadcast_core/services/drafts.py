@@ -9,6 +9,7 @@ from sqlalchemy import Connection, RowMapping
 from wabroadcast_core.audience.submission import (
     FLUSH_LINES,
     INLINE_TYPE,
+    TWO_AUDIENCES,
     AnyRecipient,
     Submission,
     in_blocks,
@@ -30,7 +31,7 @@ from wabroadcast_core.models.draft import DraftFields, DraftView, ListedDraft
 from wabroadcast_core.models.draft_preview import DraftPreview, Precedents
 from wabroadcast_core.models.page import Page
 from wabroadcast_core.rendering.placeholders import check_placeholders
-from wabroadcast_core.sentences.english import say
+from wabroadcast_core.sentence_texts import say
 from wabroadcast_core.services.broadcast_work import begin_work
 from wabroadcast_core.services.draft_fields import (
     fields_of_broadcast,
@@ -309,8 +310,7 @@ class Drafts:
         :returns: the id of the upload; None if there is no recipient.
         """
         if fields.source is not None:
-            reason = "both recipients and source are given: leave one of them out"
-            raise InvalidInputError([Fault("recipients", reason)])
+            raise InvalidInputError([Fault("recipients", TWO_AUDIENCES)])
         now = self._context.clock.now()
         database = self._context.database
         with store_upload(database, str(uuid.uuid4()), now=now, content_type=INLINE_TYPE) as writer:

@@ -13,7 +13,7 @@ from wabroadcast_core.context import Context
 from wabroadcast_core.control.announcements import Announcement, announce
 from wabroadcast_core.models.activity import ActObject
 from wabroadcast_core.models.contact import ErasureReport
-from wabroadcast_core.sentences.english import say
+from wabroadcast_core.sentence_texts import say
 from wabroadcast_core.services.draft_erasure import DraftErasure
 from wabroadcast_core.store import audit_log
 from wabroadcast_core.store import broadcasts as broadcast_store

@@ -97,7 +97,7 @@ class ReportColumns:
             cells.texts(names),
             _each_once(statuses, cells.words),
             _each_once(reasons, cells.texts),
-            _each_once(details, cells.texts),
+            _each_once(details, self._details),
             _each_once(attempts, cells.whole_numbers),
             _each_once(batches, cells.whole_numbers),
             _each_once(connections, self._names),
@@ -116,6 +116,9 @@ class ReportColumns:
             return shown
         rows = zip(numbers, shown, self._cells.texts(raws), strict=True)
         return [cell if number else raw for number, cell, raw in rows]
+
+    def _details(self, details: Sequence[str | None]) -> _Cells:
+        return self._cells.texts(details)
 
     def _names(self, connections: Sequence[int | None]) -> _Cells:
         return self._cells.texts([self._connections.get(key or 0) for key in connections])

@@ -25,8 +25,8 @@ from wabroadcast_core.models.contact import (
     distinct_tags,
     fold_tag,
 )
-from wabroadcast_core.sentences.english import say
-from wabroadcast_core.sentences.sentence import Sentence
+from wabroadcast_core.sentence_texts import say
+from wabroadcast_core.sentences import Sentence
 from wabroadcast_core.store import audit_log
 from wabroadcast_core.store import contacts as contact_store
 from wabroadcast_core.store import tags as tag_store

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, RowMapping, select, text
 
 from wabroadcast_core.models.status import AttemptOutcome
-from wabroadcast_core.sentences.sentence import write_text
+from wabroadcast_core.sentences import write_text
 from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, as_json, dialects, json_columns
 from wabroadcast_core.store.tables import attempts
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from sqlalchemy import ColumnElement, Connection, RowMapping, func, insert, or_, select, update
 
 from wabroadcast_core.models.activity import ActObject
-from wabroadcast_core.sentences.english import say
-from wabroadcast_core.sentences.sentence import Sentence
+from wabroadcast_core.sentence_texts import say
+from wabroadcast_core.sentences import Sentence
 from wabroadcast_core.store.blacklist import LISTING
 from wabroadcast_core.store.tables import acts
 
@@ -39,12 +39,12 @@ def record_action(
 
 def of_message(position: int) -> Sentence:
     """Return the detail of an action on one message. Acts of earlier versions have only its English."""
-    return say("message", position=position)
+    return say("message", position=str(position))
 
 
 def of_batch(batch: int) -> Sentence:
     """Return the detail of an action on one batch. Acts of earlier versions have only its English."""
-    return say("batch", batch=batch)
+    return say("batch", batch=str(batch))
 
 
 def keep_name(conn: Connection, connection_id: int, name: str) -> None:

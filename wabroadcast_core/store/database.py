@@ -20,7 +20,7 @@ from sqlalchemy.schema import CreateSchema
 from wabroadcast_core.errors import InputError, SetupError, UnavailableError
 from wabroadcast_core.forks import renew_after_fork
 from wabroadcast_core.private_files import make_private_directory, make_private_file, protect
-from wabroadcast_core.sentences.english import say
+from wabroadcast_core.sentence_texts import say
 from wabroadcast_core.store.failures import describe_failure
 from wabroadcast_core.store.schema import check_schema, upgrade_schema
 from wabroadcast_core.store.search import fold

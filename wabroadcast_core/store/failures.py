@@ -4,8 +4,8 @@ import sqlite3
 
 from sqlalchemy.exc import DBAPIError
 
-from wabroadcast_core.sentences.english import say
-from wabroadcast_core.sentences.sentence import Sentence
+from wabroadcast_core.sentence_texts import say
+from wabroadcast_core.sentences import Sentence
 
 _SQLITE_CAUSES = {  # by primary result code
     sqlite3.SQLITE_FULL: "store_disk_full",

@@ -6,6 +6,7 @@ from typing import TypeAlias
 from sqlalchemy import Connection, RowMapping, func, insert, select, update
 
 from wabroadcast_core.models.contact import OPEN_IMPORTS, ImportStatus
+from wabroadcast_core.sentences import pack_sentence, unpack_sentence
 from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, as_json, clean_text, dialects, json_columns
 from wabroadcast_core.store.tables import import_rejections, imports
 
@@ -87,7 +88,7 @@ def end_import(
     statement = (
         update(imports)
         .where(imports.c.id == key, imports.c.rows == present, imports.c.status == ImportStatus.RUNNING)
-        .values(status=status, reason=reason and clean_text(reason), finished_at=now)
+        .values(status=status, reason=reason and clean_text(pack_sentence(reason)), finished_at=now)
     )
     return conn.execute(statement).rowcount == 1
 
@@ -117,7 +118,10 @@ _REJECT = dialects(
 def insert_rejections(conn: Connection, key: str, rows: Sequence[Rejection]) -> None:
     """Store rejected rows of an import."""
     if rows:
-        conn.execute(_REJECT.of(conn), {"import_id": key, "rows": as_json(rows)})
+        packed = [
+            (row, column and pack_sentence(column), pack_sentence(reason), cells) for row, column, reason, cells in rows
+        ]
+        conn.execute(_REJECT.of(conn), {"import_id": key, "rows": as_json(packed)})
 
 
 def rejections_of(conn: Connection, key: str, *, after: int = -1, limit: int) -> Sequence[RowMapping]:
@@ -135,4 +139,5 @@ def reasons_of(conn: Connection, key: str) -> dict[str, int]:
     """Return the number of rejected rows, by reason, the most frequent reason first."""
     column = import_rejections.c.reason
     statement = select(column, func.count()).where(import_rejections.c.import_id == key).group_by(column)
-    return dict(conn.execute(statement.order_by(func.count().desc(), column)).all())
+    found = conn.execute(statement.order_by(func.count().desc(), column)).all()
+    return {unpack_sentence(reason): rows for reason, rows in found}

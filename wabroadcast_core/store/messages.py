@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, RowMapping, Select, func, select, text
 
 from wabroadcast_core.models.status import LONGEST_REASON, OPEN_MESSAGES, MessageStatus, ReceiptKind
-from wabroadcast_core.sentences.sentence import write_text
 from wabroadcast_core.store.changes import Changes
 from wabroadcast_core.store.search import Folded, matches
 from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, as_json, dialects, json_columns
@@ -101,8 +100,7 @@ _INSERT = dialects(
 
 def insert_messages(conn: Connection, rows: Sequence[NewMessage]) -> set[int]:
     """Store new messages. Return the keys of those that were stored: without numbers that the broadcast has already."""
-    written = [row if row.detail is None else row._replace(detail=write_text(row.detail)) for row in rows]
-    return set(conn.execute(_INSERT.of(conn), {"rows": as_json(written)}).scalars())
+    return set(conn.execute(_INSERT.of(conn), {"rows": as_json(rows)}).scalars())
 
 
 def last_connections(conn: Connection, numbers: Sequence[str], *, among: Sequence[int]) -> dict[str, int]:

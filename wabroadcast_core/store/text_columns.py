@@ -3,7 +3,7 @@
 from sqlalchemy import Dialect, Text
 from sqlalchemy.types import TypeDecorator
 
-from wabroadcast_core.sentences.sentence import read_text, write_text
+from wabroadcast_core.sentences import read_text, write_text
 from wabroadcast_core.store.sql import clean_text
 
 

@@ -8,8 +8,8 @@ from typing import Final
 
 import httpx
 
-from wabroadcast_core.sentences.english import say
-from wabroadcast_core.sentences.sentence import Sentence
+from wabroadcast_core.sentence_texts import say
+from wabroadcast_core.sentences import Sentence
 from wabroadcast_core.transport.http_connection import IncompleteRequestError
 
 _BY_ERRNO: Final = {

@@ -5,7 +5,7 @@ from wabroadcast_core.errors import SendError, words_of
 from wabroadcast_core.hookspecs import ChecksConnection, Sender
 from wabroadcast_core.models.connection import ConnectionTest
 from wabroadcast_core.plugin_faults import PLUGIN_FAULTS
-from wabroadcast_core.sentences.english import say
+from wabroadcast_core.sentence_texts import say
 from wabroadcast_core.snapshots import ConnectionSnapshot
 from wabroadcast_core.transport.sender_contexts import SenderContexts, close_sender, make_sender
 

@@ -28,7 +28,7 @@ from wabroadcast_core.errors import (
     Throttled,
     bounded_wait,
 )
-from wabroadcast_core.sentences.english import say
+from wabroadcast_core.sentence_texts import say
 from wabroadcast_core.transport.connect_errors import describe_cause
 from wabroadcast_core.transport.http_client import SenderClient
 from wabroadcast_core.transport.http_connection import IncompleteRequestError
@@ -106,7 +106,7 @@ def _address_error(error: Exception) -> ConnectionDown:
 def _encoding_error(error: UnicodeEncodeError) -> Rejected | ConnectionDown:
     """Return the error for a text that cannot be encoded: half a character is the message's, settings have none."""
     if any(map(_SURROGATE.match, error.object[error.start : error.end])):
-        return Rejected("bad_text", say("half_character"))
+        return Rejected("bad_text", say("half_character_sent"))
     return _address_error(error)
 
 

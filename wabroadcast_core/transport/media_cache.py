@@ -11,7 +11,7 @@ import httpx
 
 from wabroadcast_core.errors import BadMessage, NotFoundError, Temporary, UnavailableError
 from wabroadcast_core.media import HEAD_BYTES, MediaFile, media_type
-from wabroadcast_core.sentences.english import say
+from wabroadcast_core.sentence_texts import say
 from wabroadcast_core.store.database import Database
 from wabroadcast_core.store.uploads import find_upload, open_upload
 from wabroadcast_core.transport.connect_errors import describe_cause

@@ -15,7 +15,7 @@ from wabroadcast_core.keys import Keys
 from wabroadcast_core.models.receipt import ProviderEvents
 from wabroadcast_core.plugin_faults import PLUGIN_FAULTS
 from wabroadcast_core.plugins import Plugins
-from wabroadcast_core.sentences.english import say
+from wabroadcast_core.sentence_texts import say
 from wabroadcast_core.snapshots import ConnectionSnapshot
 from wabroadcast_core.store.database import Database
 from wabroadcast_core.transport.cache import RedisCache

@@ -8,7 +8,7 @@ from wabroadcast_core.errors import UnavailableError
 from wabroadcast_core.models.base import as_utc
 from wabroadcast_core.models.waiting import NoWorker, RedisDown, StoreDown
 from wabroadcast_core.redis_access.probe import RedisProbe, describe_failure
-from wabroadcast_core.sentences.english import say
+from wabroadcast_core.sentence_texts import say
 from wabroadcast_core.store import installation as installation_store
 from wabroadcast_core.store import workers as worker_store
 

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel, Field
 
-from wabroadcast_core import AudienceRow, ContactSource, Model, SourceContext, hookimpl
+from wabroadcast_core import AudienceRow, ContactSource, Model, Sentence, SourceContext, hookimpl
 
 
 class ContactsSettings(Model):
@@ -35,17 +35,28 @@ class ContactsSource:
         self._context = context
 
     @property
-    def empty_reason(self) -> str:
+    def empty_reason(self) -> Sentence:
         """Why no contact is selected, if none is."""
         settings = self._settings
-        tags = ", ".join(map(repr, settings.tags))
-        kind = "the tag" if len(settings.tags) == 1 else f"{settings.match} of the tags"
-        chosen = f"no contact has {kind} {tags}" if tags else "the contact book has no contacts"
-        return f"{chosen} without {', '.join(map(repr, settings.without))}" if settings.without else chosen
+        if not settings.without:
+            return _nobody(settings)
+        without = ", ".join(map(repr, settings.without))
+        return Sentence("nobody_without", "{nobody} without {tags}", nobody=_nobody(settings), tags=without)
 
     def read(self) -> Iterator[AudienceRow]:
         settings = self._settings
         return self._context.read_contacts(settings.tags, settings.match, settings.without)
+
+
+def _nobody(settings: ContactsSettings) -> Sentence:
+    tags = ", ".join(map(repr, settings.tags))
+    if not tags:
+        return Sentence("empty_contact_book", "the contact book has no contacts")
+    if len(settings.tags) == 1:
+        return Sentence("nobody_with_tag", "no contact has the tag {tag}", tag=tags)
+    if settings.match == "all":
+        return Sentence("nobody_with_all", "no contact has all of the tags {tags}", tags=tags)
+    return Sentence("nobody_with_any", "no contact has any of the tags {tags}", tags=tags)
 
 
 @hookimpl

@@ -15,6 +15,7 @@ from wabroadcast_core import (
     Model,
     Reading,
     Region,
+    Sentence,
     SourceContext,
     hookimpl,
     read_table,
@@ -49,16 +50,16 @@ class CsvSettings(Model):
         try:
             "".encode(encoding or "utf-8")
         except LookupError:
-            raise ValueError("there is no such text encoding: give utf-8 or windows-1252, for example") from None
+            text = "there is no such text encoding: give utf-8 or windows-1252, for example"
+            raise ValueError(Sentence("no_encoding", text)) from None
         return encoding
 
     @field_validator("delimiter")
     @classmethod
     def _check_delimiter(cls, delimiter: str | None) -> str | None:
         if delimiter is not None and delimiter in '\r\n"\0':
-            raise ValueError(
-                "the delimiter is a line end, a quotation mark or a NUL: give a comma, semicolon, tab or similar"
-            )
+            text = "the delimiter is a line end, a quotation mark or a NUL: give a comma, semicolon, tab or similar"
+            raise ValueError(Sentence("no_delimiter", text))
         return delimiter
 
 
@@ -68,7 +69,7 @@ class CsvSource:
     kind: ClassVar[str] = "csv"
     Settings: ClassVar[type[BaseModel]] = CsvSettings
     repeatable: ClassVar[bool] = True
-    empty_reason: ClassVar[str] = "the file has no rows below its header"
+    empty_reason: ClassVar[str] = Sentence("only_header", "the file has no rows below its header")
 
     def __init__(self, settings: CsvSettings, context: SourceContext) -> None:
         self._settings = settings
@@ -105,10 +106,11 @@ class CsvSource:
 
 def _encoding_note(table: CsvTable) -> str | None:
     if table.encoding in {WESTERN, CYRILLIC}:
-        return (
-            f"the file is not UTF-8: it was read as {table.encoding}. If letters look wrong, give its encoding, or save"
+        text = (
+            "the file is not UTF-8: it was read as {encoding}. If letters look wrong, give its encoding, or save"
             " it as UTF-8"
         )
+        return Sentence("encoding_guessed", text, encoding=table.encoding)
     return None
 
 

@@ -16,7 +16,7 @@ from itertools import chain, islice
 from operator import itemgetter
 from typing import BinaryIO
 
-from wabroadcast_core import SAMPLE_ROWS, FileError, file_kind
+from wabroadcast_core import SAMPLE_ROWS, FileError, Sentence, file_kind
 
 ESCAPES = "surrogateescape"
 
@@ -33,10 +33,13 @@ _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _OTHER_KINDS = (
-    ((b"<!doctype html", b"<html", b"<table", b"<?xml", b"<meta"), "a web page, as some systems export for Excel"),
-    ((b"%pdf",), "a PDF document"),
-    ((b"begin:vcard",), "a file of vCards"),
-    ((b"{\\rtf",), "a text document"),
+    (
+        (b"<!doctype html", b"<html", b"<table", b"<?xml", b"<meta"),
+        Sentence("web_page", "a web page, as some systems export for Excel"),
+    ),
+    ((b"%pdf",), Sentence("pdf_document", "a PDF document")),
+    ((b"begin:vcard",), Sentence("file_of_vcards", "a file of vCards")),
+    ((b"{\\rtf",), Sentence("text_document", "a text document")),
 )
 _CONTROLS = [bytes([code]) for code in range(32) if code not in b"\t\n\v\f\r\x1a\x1b"]
 _CONTROL = re.compile(r"[\0-\x08\x0e-\x19\x1c-\x1f]")
@@ -144,14 +147,17 @@ def _guess_wide(head: bytes) -> str | None:
 def _refuse_other_kinds(head: bytes, *, is_wide: bool) -> None:
     """Raise FileError if the first bytes are those of another kind of file than a text table."""
     if file_kind(head) == "excel":
-        raise FileError("this is a workbook or a zip archive, not a CSV file: use the excel source or save it as CSV")
+        text = "this is a workbook or a zip archive, not a CSV file: use the excel source or save it as CSV"
+        raise FileError(Sentence("csv_is_workbook", text))
     start = head.removeprefix(codecs.BOM_UTF8).lstrip()[:64].lower()
     for marks, kind in _OTHER_KINDS:
         if start.startswith(marks):
-            raise FileError(f"this is {kind}, not a CSV file: save the table as CSV")
+            text = "this is {kind}, not a CSV file: save the table as CSV"
+            raise FileError(Sentence("csv_is_other", text, kind=kind))
     controls = 0 if is_wide else sum(head.count(control) for control in _CONTROLS)
     if controls > _FEW_CONTROLS and controls > _MOST_CONTROLS * len(head):
-        raise FileError("this is a binary file, not a CSV file: save the table as CSV")
+        text = "this is a binary file, not a CSV file: save the table as CSV"
+        raise FileError(Sentence("csv_is_binary", text))
 
 
 def _choose_narrow(file: BinaryIO, head: bytes, *, marked: str | None) -> tuple[str, str]:

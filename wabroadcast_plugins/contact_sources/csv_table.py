@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from itertools import count
 from typing import BinaryIO, TextIO
 
-from wabroadcast_core import LONGEST_FIELD, LONGEST_ROW, MOST_COLUMNS, DamagedRow, FileError
+from wabroadcast_core import LONGEST_FIELD, LONGEST_ROW, MOST_COLUMNS, DamagedRow, FileError, Sentence
 from wabroadcast_plugins.contact_sources.csv_dialect import ESCAPES, HEAD, Dialect, choose_encoding, detect_dialect
 
 _SHOWN_CHARACTERS = 1_000  # of each cell, in the report of a row that is too large
@@ -23,13 +23,13 @@ _BAD_BYTE = re.compile("[\udc80-\udcff]")  # how the decoder represents a byte t
 _PHONE = re.compile(r"[\"' ]*\+?(?:[ ().-]*\d){8,15}[\"' ]*")
 _ROW_ENDS = {"", "\r", "\n"}
 
-_NUL = "the cell holds a NUL byte: the file is damaged here"
-_NO_TEXT = "the cell holds bytes that are not UTF-8 text: save the file as UTF-8"
-_STRAY_QUOTE = "a quotation mark inside the cell is not doubled: write it twice"
-_OPEN_QUOTE = "a quotation mark is never closed"
-_MANY_COLUMNS = f"the row has more than {MOST_COLUMNS:,} columns"
-_LONG_CELL = f"the cell is longer than {LONGEST_FIELD // 1024} KiB"
-_LONG_ROW = f"the row is longer than {LONGEST_ROW // 1024:,} KiB"
+_NUL = Sentence("cell_with_nul", "the cell holds a NUL byte: the file is damaged here")
+_NO_TEXT = Sentence("cell_not_utf8", "the cell holds bytes that are not UTF-8 text: save the file as UTF-8")
+_STRAY_QUOTE = Sentence("stray_quotation", "a quotation mark inside the cell is not doubled: write it twice")
+_OPEN_QUOTE = Sentence("open_quotation", "a quotation mark is never closed")
+_MANY_COLUMNS = Sentence("many_columns", "the row has more than {most} columns", most=MOST_COLUMNS)
+_LONG_CELL = Sentence("long_cell", "the cell is longer than {most} KiB", most=LONGEST_FIELD // 1024)
+_LONG_ROW = Sentence("long_row", "the row is longer than {most} KiB", most=LONGEST_ROW // 1024)
 
 
 class CsvTable:
@@ -59,7 +59,7 @@ class CsvTable:
         except UnicodeError:
             raise FileError(_not_decodable(self.encoding)) from None
         if not start.strip():
-            raise FileError("the file is empty")
+            raise FileError(Sentence("file_empty", "the file is empty"))
         return start
 
     def __iter__(self) -> Iterator[tuple[int, Sequence[str] | DamagedRow]]:
@@ -165,7 +165,8 @@ def _split(line: str, dialect: Dialect) -> list[str]:
 
 
 def _not_decodable(encoding: str) -> str:
-    return f"the file is not {encoding} text: save it as UTF-8, or give its encoding"
+    text = "the file is not {encoding} text: save it as UTF-8, or give its encoding"
+    return Sentence("not_decodable", text, encoding=encoding)
 
 
 def _report_refused_row(lines: _Lines, dialect: Dialect, *, row: int) -> DamagedRow:
@@ -177,8 +178,9 @@ def _report_refused_row(lines: _Lines, dialect: Dialect, *, row: int) -> Damaged
     text = "".join(lines.row)
     reason, column = _find_fault(text, dialect)
     if reason == _OPEN_QUOTE or len(text) > LONGEST_ROW:
-        hint = f"{_LONG_CELL}: " if reason == _OPEN_QUOTE and len(text) > LONGEST_FIELD else ""
-        raise FileError(f"{hint}{reason}", row=row, column=None if column is None else str(column + 1))
+        if reason == _OPEN_QUOTE and len(text) > LONGEST_FIELD:
+            reason = Sentence("long_cell_because", "{fault}: {reason}", fault=_LONG_CELL, reason=reason)
+        raise FileError(reason, row=row, column=None if column is None else str(column + 1))
     if reason == _STRAY_QUOTE:
         return DamagedRow(_split(lines.push_back_all_but_first(), dialect), reason, column)
     return DamagedRow([cell[:_SHOWN_CHARACTERS] for cell in _split(text, dialect)[:MOST_COLUMNS]], reason, column)

@@ -43,12 +43,15 @@ from wabroadcast_core import (
     InvalidInputError,
     Model,
     NamedQuery,
+    Sentence,
     SourceContext,
     SourceError,
     blank_numbers,
     find_variables,
+    foreign,
     hookimpl,
     scalar_text,
+    sentence_of,
 )
 
 _ROWS_AT_ONCE = 1_000
@@ -73,7 +76,7 @@ class DatabaseSource:
 
     kind: ClassVar[str] = "database"
     Settings: ClassVar[type[BaseModel]] = DatabaseSettings
-    empty_reason: ClassVar[str] = "the query returned no rows"
+    empty_reason: ClassVar[str] = Sentence("query_without_rows", "the query returned no rows")
     repeatable: ClassVar[bool] = False  # rows may change between two reads; without ORDER BY, their order too
 
     def __init__(self, settings: DatabaseSettings, context: SourceContext) -> None:
@@ -99,8 +102,8 @@ class DatabaseSource:
         """
         query = self._queries.get(self._settings.query)
         if query is None:
-            message = f"there is no query {self._settings.query!r}: give the name of one that the operator has set up"
-            raise InvalidInputError([Fault("query", message)])
+            reason = "there is no query {name!r}: give the name of one that the operator has set up"
+            raise InvalidInputError([Fault("query", Sentence("no_query", reason, name=self._settings.query))])
         return query, query.bind(self._settings.parameters)
 
 
@@ -213,7 +216,8 @@ class _Columns:
         """
         values = [_plain(cell) for cell in cells]
         if sum(len(value) for value in values if isinstance(value, str)) > LONGEST_ROW:
-            raise SourceError(f"row {position:,} is longer than {LONGEST_ROW // 1024:,} KiB: select fewer columns")
+            reason = "row {row} is longer than {most} KiB: select fewer columns"
+            raise SourceError(Sentence("long_query_row", reason, row=position, most=LONGEST_ROW // 1024))
         name = None if self.name is None else values[self.name]
         return AudienceRow(
             number=_as_text(values[self.number]),
@@ -229,11 +233,13 @@ def _find_columns(result: CursorResult[Any], meanings: Mapping[str, str]) -> _Co
     :raises SourceError: the statement returns no rows, or not these columns.
     """
     if not result.returns_rows:
-        raise SourceError("its statement returns no rows: write a query such as SELECT")
+        reason = "its statement returns no rows: write a query such as SELECT"
+        raise SourceError(Sentence("statement_without_rows", reason))
     headers = list(result.keys())
     for column in meanings:
         if column not in headers:
-            raise SourceError(f"its result has no column {column!r}: it has {', '.join(headers)}")
+            reason = "its result has no column {name!r}: it has {names}"
+            raise SourceError(Sentence("no_result_column", reason, name=column, names=", ".join(headers)))
     roles = {headers.index(column): meaning for column, meaning in meanings.items()}
     by_meaning = {meaning: at for at, meaning in roles.items()}
     return _Columns(by_meaning["number"], by_meaning.get("name"), find_variables(headers, roles))
@@ -308,11 +314,16 @@ def _as_source_errors(name: str, query: NamedQuery, values: Mapping[str, Any]) -
     try:
         yield
     except SourceError as error:
-        raise SourceError(f"query {name!r}: {error}") from error
+        raise SourceError(_failed(name, sentence_of(error))) from error
     except DBAPIError as error:
-        raise SourceError(f"query {name!r}: {_redact(_database_message(error), query, values)}") from None
+        raise SourceError(_failed(name, _redact(_database_message(error), query, values))) from None
     except SQLAlchemyError as error:  # its text repeats the statement, so only its type is shown
-        raise SourceError(f"query {name!r} cannot be run: {type(error).__name__}") from None
+        reason = "query {name!r} cannot be run: {error}"
+        raise SourceError(Sentence("query_not_run", reason, name=name, error=type(error).__name__)) from None
+
+
+def _failed(name: str, reason: str) -> Sentence:
+    return Sentence("query_failed", "query {name!r}: {reason}", name=name, reason=reason)
 
 
 def _database_message(error: DBAPIError) -> str:
@@ -333,7 +344,8 @@ def _redact(message: str, query: NamedQuery, values: Mapping[str, Any]) -> str:
         message = message.replace(secret, "…")
     for value in values.values():
         message = re.sub(rf"(?<!\w){re.escape(str(value))}(?!\w)", "…", message) if str(value) else message
-    return blank_numbers(message)[:_LONGEST_MESSAGE] or "the database gave no reason"
+    shown = blank_numbers(message)[:_LONGEST_MESSAGE]
+    return foreign(shown) if shown else Sentence("database_without_reason", "the database gave no reason")
 
 
 def _secrets_of(url: URL) -> list[str]:

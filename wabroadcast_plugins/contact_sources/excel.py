@@ -46,12 +46,14 @@ from wabroadcast_core import (
     NoNumbersError,
     Reading,
     Region,
+    Sentence,
     SourceContext,
     file_kind,
     hookimpl,
     read_table,
 )
 from wabroadcast_plugins.contact_sources.workbook_slots import WorkbookSlots
+from wabroadcast_plugins.contact_sources.workbook_texts import WORKBOOK_TEXTS
 
 _CHILD = Path(__file__).with_name("workbook_child.py")
 _OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -60,7 +62,7 @@ _LONGEST_LINE = 8 * LONGEST_ROW  # bytes; a character takes at most 6 of them as
 _MOST_SHEETS = 10  # searched for phone numbers
 _SLOTS = WorkbookSlots(2)  # of this process, for all sources in it
 _POLL_SECONDS = 0.2  # between two checks whether the reading is over
-_STOPPED = "the time was over before the workbook was open: no row of it was read"
+_STOPPED = Sentence("workbook_not_opened", "the time was over before the workbook was open: no row of it was read")
 
 Rows = Iterator[tuple[int, Sequence[str] | DamagedRow]]
 
@@ -92,7 +94,7 @@ class ExcelSource:
     kind: ClassVar[str] = "excel"
     Settings: ClassVar[type[BaseModel]] = ExcelSettings
     repeatable: ClassVar[bool] = True
-    empty_reason: ClassVar[str] = "the file has no rows below its header"
+    empty_reason: ClassVar[str] = Sentence("only_header", "the file has no rows below its header")
 
     def __init__(self, settings: ExcelSettings, context: SourceContext) -> None:
         self._settings = settings
@@ -165,9 +167,10 @@ def _copy_workbook(upload: BinaryIO) -> Iterator[str]:
     """
     head = upload.read(_HEAD)
     if not head:
-        raise FileError("the file is empty")
+        raise FileError(Sentence("file_empty", "the file is empty"))
     if file_kind(head) != "excel":
-        raise FileError("this is not a workbook: give an .xlsx, .xls, .xlsb or .ods file")
+        text = "this is not a workbook: give an .xlsx, .xls, .xlsb or .ods file"
+        raise FileError(Sentence("no_workbook", text))
     suffix = ".xls" if head == _OLE_MAGIC else ""  # with it, the reader distinguishes a password from damage
     with tempfile.NamedTemporaryFile(prefix="wabroadcast-", suffix=suffix) as copy:
         upload.seek(0)
@@ -224,8 +227,8 @@ def _read_lines(child: "subprocess.Popen[bytes]", context: SourceContext) -> Ite
     """
     for line in iter(partial(_output_of(child).readline, _LONGEST_LINE), b""):
         match _parse_line(line):
-            case {"error": reason}:
-                raise FileError(reason)
+            case {"error": said}:
+                raise FileError(_sentence(said))
             case {"rows": _}:
                 return
             case None:
@@ -240,7 +243,13 @@ def _read_rows(lines: Iterator[Any]) -> Rows:
         if isinstance(item, list):
             yield item.pop(), item
         else:
-            yield item["row"], DamagedRow(item["cells"], item["damaged"], item["column"])
+            yield item["row"], DamagedRow(item["cells"], _sentence(item["damaged"]), item["column"])
+
+
+def _sentence(said: Any) -> Sentence:
+    """Return what the child says, from its code and values."""
+    code, values = said
+    return Sentence(code, WORKBOOK_TEXTS[code], **values)
 
 
 def _output_of(child: "subprocess.Popen[bytes]") -> IO[bytes]:
@@ -279,12 +288,13 @@ def _exit_error(status: int, context: SourceContext) -> FileError:
     """
     if -status == signal.SIGXCPU:
         return FileError(_too_slow(context.workbook_seconds))
-    limit = f"{context.workbook_megabytes:,} MB"
-    return FileError(
-        f"the workbook is damaged, or needs more than {limit} of memory: delete cells far outside the table, "
+    text = (
+        "the workbook is damaged, or needs more than {most} MB of memory: delete cells far outside the table, "
         "or save it as CSV"
     )
+    return FileError(Sentence("workbook_died", text, most=context.workbook_megabytes))
 
 
-def _too_slow(seconds: float) -> str:
-    return f"the workbook could not be opened within {seconds:g} s: save it as CSV"
+def _too_slow(seconds: float) -> Sentence:
+    text = "the workbook could not be opened within {seconds} s: save it as CSV"
+    return Sentence("workbook_too_slow", text, seconds=seconds)

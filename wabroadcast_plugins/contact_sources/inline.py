@@ -20,6 +20,7 @@ from wabroadcast_core import (
     FileError,
     Model,
     RowFault,
+    Sentence,
     SourceContext,
     hookimpl,
 )
@@ -63,7 +64,8 @@ def _read_line(lines: TextIO, *, row: int) -> str:
     try:
         return lines.readline(8 * LONGEST_ROW)
     except UnicodeDecodeError:
-        raise FileError("the line is no text in UTF-8: write the file in UTF-8", row=row) from None
+        text = "the line is no text in UTF-8: write the file in UTF-8"
+        raise FileError(Sentence("line_not_utf8", text), row=row) from None
 
 
 def _parse_line(line: str, *, row: int) -> AudienceRow:
@@ -72,4 +74,5 @@ def _parse_line(line: str, *, row: int) -> AudienceRow:
         fault = _FAULT.validate_python(recipient["fault"]) if "fault" in recipient else None
         return AudienceRow(recipient["number"], recipient.get("name"), recipient.get("variables") or {}, row, fault)
     except (ValueError, TypeError, LookupError, AttributeError):
-        raise FileError("the line is not a recipient: it must be a JSON object with a number", row=row) from None
+        text = "the line is not a recipient: it must be a JSON object with a number"
+        raise FileError(Sentence("no_recipient_line", text), row=row) from None

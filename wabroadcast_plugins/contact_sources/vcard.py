@@ -20,6 +20,7 @@ from wabroadcast_core import (
     Model,
     Region,
     Scalar,
+    Sentence,
     SourceContext,
     hookimpl,
 )
@@ -47,7 +48,7 @@ class VcardSource:
     kind: ClassVar[str] = "vcard"
     Settings: ClassVar[type[BaseModel]] = VcardSettings
     repeatable: ClassVar[bool] = True
-    empty_reason: ClassVar[str] = "the file has no vCard"
+    empty_reason: ClassVar[str] = Sentence("no_vcard", "the file has no vCard")
 
     def __init__(self, settings: VcardSettings, context: SourceContext) -> None:
         self._settings = settings
@@ -70,7 +71,8 @@ def wab_contact_sources() -> list[type[ContactSource]]:
 
 def _check_begin(found: Property) -> None:
     if not _is_mark(found, "BEGIN"):
-        raise FileError("the line is outside of a vCard: export the contacts as a vCard file (.vcf)", row=found.row)
+        text = "the line is outside of a vCard: export the contacts as a vCard file (.vcf)"
+        raise FileError(Sentence("outside_of_vcard", text), row=found.row)
 
 
 def _is_mark(found: Property, name: str) -> bool:
@@ -90,9 +92,11 @@ def _card(properties: Iterator[Property], *, row: int) -> Iterator[Property]:
             break
         size += len(found.value) + _LEAST_SIZE
         if size > LONGEST_ROW:
-            raise FileError("the vCard that begins here is too long: export the file again", row=row)
+            text = "the vCard that begins here is too long: export the file again"
+            raise FileError(Sentence("long_vcard", text), row=row)
         yield found
-    raise FileError("the vCard that begins here has no end: export the file again", row=row)
+    text = "the vCard that begins here has no end: export the file again"
+    raise FileError(Sentence("vcard_without_end", text), row=row)
 
 
 def _row_of(properties: Sequence[Property], *, row: int) -> AudienceRow:

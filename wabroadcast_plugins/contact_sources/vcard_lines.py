@@ -9,10 +9,11 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO, Final
 
-from wabroadcast_core import LONGEST_FIELD, FileError
+from wabroadcast_core import LONGEST_FIELD, FileError, Sentence
 
 LONGEST_LINE: Final = LONGEST_FIELD  # bytes, unfolded
 _LINES_BETWEEN_LOOKS: Final = 1_000
+_LONG_LINE: Final = Sentence("long_vcard_line", "the line is too long for a vCard: export the file again")
 _BOM: Final = b"\xef\xbb\xbf"
 _OTHER_UNICODE: Final = (b"\xff\xfe", b"\xfe\xff")
 _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
@@ -52,9 +53,9 @@ def read_properties(file: BinaryIO, *, names: Collection[str], is_over: Callable
 def _physical_lines(file: BinaryIO, is_over: Callable[[], bool]) -> Iterator[tuple[int, bytes]]:
     for row, line in enumerate(iter(lambda: file.readline(LONGEST_LINE + 1), b""), 1):
         if row == 1 and line.startswith(_OTHER_UNICODE):
-            raise FileError("the file is text in UTF-16: save it in UTF-8")
+            raise FileError(Sentence("vcard_utf16", "the file is text in UTF-16: save it in UTF-8"))
         if len(line) > LONGEST_LINE:
-            raise FileError("the line is too long for a vCard: export the file again", row=row)
+            raise FileError(_LONG_LINE, row=row)
         if row % _LINES_BETWEEN_LOOKS == 0 and is_over():
             return
         yield row, (line.removeprefix(_BOM) if row == 1 else line).rstrip(b"\r\n")
@@ -90,7 +91,7 @@ class _Folded:
             self._parts.append(more)
             self._size += len(more)
         if self._size > LONGEST_LINE:
-            raise FileError("the line is too long for a vCard: export the file again", row=self.row)
+            raise FileError(_LONG_LINE, row=self.row)
         self._ends_softly = self._is_soft and line.endswith(b"=")
         return True
 
@@ -136,4 +137,5 @@ def _decode(raw: bytes, charset: str, row: int) -> str:
     try:
         return raw.decode(charset.strip('" '))
     except (UnicodeDecodeError, LookupError):
-        raise FileError("the line is no text in UTF-8: export the file as vCard 3.0 or 4.0", row=row) from None
+        text = "the line is no text in UTF-8: export the file as vCard 3.0 or 4.0"
+        raise FileError(Sentence("vcard_not_utf8", text), row=row) from None

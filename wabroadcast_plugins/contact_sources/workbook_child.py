@@ -7,7 +7,8 @@ The reader may panic, and a damaged or hostile workbook may expand without limit
 Input: one argument, a JSON object with path, sheet, megabytes, seconds, and the limits of a table.
 Output, lines of JSON: ``{"sheet", "others"}`` when the workbook is open; a row as a list of texts, followed by its
 number in the sheet; a row that yields no recipient as ``{"damaged", "row", "column", "cells"}``; at the end
-``{"rows"}``, or ``{"error"}``. Output that ends without either means that the process died.
+``{"rows"}``, or ``{"error"}``. What is wrong is a code of ``WORKBOOK_TEXTS`` with the values of its text. Output that
+ends without either of the last two means that the process died.
 The process ends when its standard input closes, which happens when its parent is gone.
 """
 
@@ -42,15 +43,19 @@ LONGEST_TAG = 4_096  # bytes
 MOST_ROWS = 1_048_576  # of a sheet
 LONGEST_POSITION = 10  # digits of a sheet's position
 
-ENCRYPTED = "the workbook is protected by a password: save it without one"
-DAMAGED = "the workbook is damaged and cannot be read: save it again, or as CSV"
-BOMB = "the workbook expands to far more than its file size, as a zip bomb does: save the table as CSV"
-TOO_FAR = f"a cell is below row {MOST_ROWS:,}, the last one of a sheet: save the workbook again, or as CSV"
-FILTERED = "the row is hidden by a filter in the workbook: clear the filter to include it"
+ENCRYPTED = "workbook_encrypted"
+DAMAGED = "workbook_damaged"
+FILTERED = "row_filtered"
+
+Said = tuple[str, dict[str, int | str]]  # a code of WORKBOOK_TEXTS, and the values of its text
 
 
 class RefusedError(Exception):
-    """The workbook cannot be read; the text is for its owner."""
+    """The workbook cannot be read; the code is that of a text for its owner."""
+
+    def __init__(self, code: str, **values: int | str) -> None:
+        super().__init__(code)
+        self.said: Said = code, values
 
 
 def main(task: dict[str, Any]) -> None:
@@ -84,13 +89,13 @@ def _run(task: dict[str, Any], out: IO[bytes]) -> dict[str, Any]:
         check_container(task["path"], most_bytes=2 * task["megabytes"] * MEGABYTE)
         return {"rows": _write_sheet(task, out)}
     except RefusedError as error:
-        return {"error": str(error)}
+        return {"error": error.said}
     except MemoryError:
-        return {"error": f"the workbook needs more than {task['megabytes']:,} MB of memory: save it as CSV"}
+        return {"error": ("workbook_memory", {"most": task["megabytes"]})}
     except BrokenPipeError:
         raise
     except BaseException as error:  # noqa: BLE001 - panics of the reader derive from BaseException
-        return {"error": ENCRYPTED if type(error).__name__ == "PasswordError" else DAMAGED}
+        return {"error": (ENCRYPTED if type(error).__name__ == "PasswordError" else DAMAGED, {})}
 
 
 def check_container(path: str, *, most_bytes: int) -> None:
@@ -117,13 +122,13 @@ def _check_zip(file: IO[bytes], *, most_bytes: int) -> None:
         with zipfile.ZipFile(file) as archive:
             parts = archive.infolist()
     except (zipfile.BadZipFile, ValueError, NotImplementedError):
-        raise RefusedError("the workbook's zip archive is damaged or cut off: upload the file again") from None
+        raise RefusedError("workbook_cut_off") from None
     if any(part.flag_bits & ENCRYPTED_FLAG for part in parts):
         raise RefusedError(ENCRYPTED)
     if not any(part.filename.lower().startswith("xl/") or part.filename == "content.xml" for part in parts):
-        raise RefusedError("this is a zip archive, but not a workbook: give an .xlsx, .xlsb or .ods file")
+        raise RefusedError("zip_no_workbook")
     if len(parts) > MOST_PARTS or sum(part.file_size for part in parts) > most_bytes or any(map(_is_bomb, parts)):
-        raise RefusedError(BOMB)
+        raise RefusedError("workbook_bomb")
 
 
 def _is_bomb(part: zipfile.ZipInfo) -> bool:
@@ -133,7 +138,7 @@ def _is_bomb(part: zipfile.ZipInfo) -> bool:
 def _write_sheet(task: dict[str, Any], out: IO[bytes]) -> int:
     sheet, others = _find_sheet(task["path"], task["sheet"])
     if sheet.end is not None and sheet.end[0] >= MOST_ROWS:
-        raise RefusedError(TOO_FAR)
+        raise RefusedError("workbook_too_far", most=MOST_ROWS)
     filtered, shown = find_filtered(task["path"], sheet.name), _find_shown(task["path"], sheet.name)
     _write(out, {"sheet": sheet.name, "others": others})
     out.flush()
@@ -143,7 +148,7 @@ def _write_sheet(task: dict[str, Any], out: IO[bytes]) -> int:
         if damage := _find_damage(cells, task):
             line: Any = _damaged(_truncate(cells, task), row, *damage)
         elif row in filtered:
-            line = _damaged(cells, row, FILTERED, None)
+            line = _damaged(cells, row, (FILTERED, {}), None)
         else:
             line = [*cells, row]
         out.write(encode(line).encode() + b"\n")
@@ -175,7 +180,7 @@ def _find_sheet(path: str, selected: str | int | None) -> tuple[Any, list[str]]:
         sheet = workbook.get_sheet_by_name(name)
         if sheet.start is not None:
             return sheet, visible[position:]
-    raise RefusedError("the workbook has no visible sheet with content")
+    raise RefusedError("no_visible_sheet")
 
 
 def _sheet_name(names: list[str], selected: str | int) -> str:
@@ -190,7 +195,7 @@ def _sheet_name(names: list[str], selected: str | int) -> str:
     found = by_position + by_name if isinstance(selected, int) else by_name + by_position
     if found:
         return found[0]
-    raise RefusedError(f"there is no sheet {selected!r}: the workbook has {', '.join(names)}")
+    raise RefusedError("no_sheet", name=repr(selected), names=", ".join(names))
 
 
 def _find_shown(path: str, sheet: str) -> ShownNumbers:
@@ -252,17 +257,17 @@ class _Merges:
         return cells
 
 
-def _find_damage(cells: list[str], task: dict[str, Any]) -> tuple[str, int | None] | None:
+def _find_damage(cells: list[str], task: dict[str, Any]) -> tuple[Said, int | None] | None:
     """Return why a row is too large, and the column if one cell is the cause; None for a row of usual size."""
     if len(cells) > task["most_columns"]:
-        return f"the row has more than {task['most_columns']:,} columns", None
+        return ("many_columns", {"most": task["most_columns"]}), None
     if sum(map(len, cells)) <= task["longest_field"]:
         return None
     long = next((at for at, cell in enumerate(cells) if len(cell) > task["longest_field"]), None)
     if long is not None:
-        return f"the cell is longer than {task['longest_field'] // 1024} KiB", long
+        return ("long_cell", {"most": task["longest_field"] // 1024}), long
     if sum(map(len, cells)) > task["longest_row"]:
-        return f"the row is longer than {task['longest_row'] // 1024:,} KiB", None
+        return ("long_row", {"most": task["longest_row"] // 1024}), None
     return None
 
 
@@ -271,7 +276,7 @@ def _truncate(cells: list[str], task: dict[str, Any]) -> list[str]:
     return [cell[:SHOWN_CHARACTERS] for cell in cells[: task["most_columns"]]]
 
 
-def _damaged(cells: list[str], row: int, reason: str, column: int | None) -> dict[str, Any]:
+def _damaged(cells: list[str], row: int, reason: Said, column: int | None) -> dict[str, Any]:
     return {"damaged": reason, "row": row, "column": column, "cells": cells}
 
 

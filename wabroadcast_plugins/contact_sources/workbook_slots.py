@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from wabroadcast_core import BusyError
+from wabroadcast_core import BusyError, Sentence
 
 _POLL_SECONDS = 0.1  # between two checks whether the waiting is over
 
@@ -30,9 +30,8 @@ class WorkbookSlots:
         """
         while not self._free.acquire(timeout=_POLL_SECONDS):
             if is_over() or time.monotonic() > deadline:
-                raise BusyError(
-                    f"{self._amount} workbooks are being read, as many as may be read at once: try again in a minute"
-                )
+                text = "{n} workbooks are being read, as many as may be read at once: try again in a minute"
+                raise BusyError(Sentence("workbooks_busy", text, n=self._amount))
         try:
             yield
         finally:

@@ -35,6 +35,7 @@ from wabroadcast_core import (
     Sender,
     SenderContext,
     SendError,
+    Sentence,
     Throttled,
     WebhookRequest,
     hookimpl,
@@ -79,7 +80,12 @@ _FAILURES: Final[Mapping[str, SendError]] = {
 _STATES: Final[Mapping[str, Literal["up", "down"]]] = {"connect": "up", "disconnect": "down"}
 _NO_TEXT: Final = frozenset({"non-text message", "non text message"})  # Fonnte's text for an image and the like
 
-_Delay = Annotated[str, Matches(r"^\d{1,4}(-\d{1,4})?$", "delay must be seconds, or a range of seconds such as 5-10")]
+_Delay = Annotated[
+    str,
+    Matches(
+        r"^\d{1,4}(-\d{1,4})?$", Sentence("delay_form", "delay must be seconds, or a range of seconds such as 5-10")
+    ),
+]
 
 
 class FonnteSettings(GatewaySettings):

@@ -75,9 +75,9 @@ class GowaSettings(GatewaySettings):
 
     username: str = Field("", description="User of the gateway's basic authentication (APP_BASIC_AUTH), if it is on.")
     password: SecretStr = Field(SecretStr(""), description="Password of the gateway's basic authentication.")
-    device_id: Annotated[str, Matches(r"^[!-~]*$", "the device id must be ASCII without spaces")] = Field(
-        "", description="Id of the device that sends; may be left out if the gateway has only one."
-    )
+    device_id: Annotated[
+        str, Matches(r"^[!-~]*$", Sentence("device_id_form", "the device id must be ASCII without spaces"))
+    ] = Field("", description="Id of the device that sends; may be left out if the gateway has only one.")
     webhook_secret: SecretStr = Field(
         SecretStr(""), description="The gateway's WHATSAPP_WEBHOOK_SECRET; calls not signed with it are refused."
     )
@@ -86,10 +86,11 @@ class GowaSettings(GatewaySettings):
     @classmethod
     def _refuse_default(cls, secret: SecretStr) -> SecretStr:
         if secret.get_secret_value() == DEFAULT_SECRET:
-            raise ValueError(
+            text = (
                 "this is GOWA's default secret, which is publicly known: set WHATSAPP_WEBHOOK_SECRET to another one "
                 "at the gateway, and enter it here"
             )
+            raise ValueError(Sentence("gowa_default_secret", text))
         return secret
 
 

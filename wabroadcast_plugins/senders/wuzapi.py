@@ -33,6 +33,7 @@ from wabroadcast_core import (
     Sender,
     SenderContext,
     SendError,
+    Sentence,
     Temporary,
     WebhookRefusedError,
     WebhookRequest,
@@ -94,7 +95,8 @@ class WuzapiSettings(GatewaySettings):
     @classmethod
     def _check_token(cls, token: SecretStr) -> SecretStr:
         if not (token.get_secret_value().isascii() and token.get_secret_value().isprintable()):
-            raise ValueError("the token has a line break or a character outside ASCII: copy it from WuzAPI again")
+            text = "the token has a line break or a character outside ASCII: copy it from WuzAPI again"
+            raise ValueError(Sentence("wuzapi_token_form", text))
         return token
 
 

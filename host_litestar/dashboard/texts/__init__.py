@@ -39,6 +39,7 @@ class Texts:
     """
 
     def __init__(self, language: str, number: Callable[[float], str]) -> None:
+        self.language = language
         self._texts = catalogue(language)
         self._number = number
 

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from wabroadcast_core.audience import numbers
-from wabroadcast_core.audience.numbers import HIDDEN, LETTERS, mask_number, parse_number, parse_with_library
+from wabroadcast_core.audience import number_faults, numbers
+from wabroadcast_core.audience.number_faults import HIDDEN, LETTERS
+from wabroadcast_core.audience.numbers import mask_number, parse_number, parse_with_library
 from wabroadcast_core.errors import NumberError
 
 BUDI = "+628123456789"
@@ -141,20 +142,20 @@ def test_a_number_is_parsed_as_people_write_it_or_refused(raw: str, number: str 
 @pytest.mark.parametrize(
     ("raw", "reason"),
     [
-        pytest.param("", numbers.EMPTY, id="empty"),
-        pytest.param("tidak ada", numbers.NO_DIGITS, id="words"),
-        pytest.param("0812", numbers.TOO_SHORT, id="short"),
-        pytest.param("08123456789 08134567890", numbers.TOO_LONG, id="glued"),
-        pytest.param("0999 999 9999", numbers.NOT_IN_USE, id="not-in-the-plan"),
-        pytest.param("+999 1234567", numbers.NO_COUNTRY, id="no-such-country"),
-        pytest.param("6.28123E+12", numbers.DAMAGED, id="damaged"),
-        pytest.param("0812O3456789", numbers.LETTERS, id="letters"),
-        pytest.param("0812xxxx789", numbers.HIDDEN, id="hidden"),
-        pytest.param("21.05.2024", numbers.DATE, id="date"),
-        pytest.param("Rp1.500.000,-", numbers.MONEY, id="money"),
-        pytest.param("6591234567", numbers.TWO_COUNTRIES, id="two-countries"),
-        pytest.param("021/5551234", numbers.IN_PIECES, id="pieces"),
-        pytest.param("1@g.us", numbers.NO_PERSON, id="group"),
+        pytest.param("", number_faults.EMPTY, id="empty"),
+        pytest.param("tidak ada", number_faults.NO_DIGITS, id="words"),
+        pytest.param("0812", number_faults.TOO_SHORT, id="short"),
+        pytest.param("08123456789 08134567890", number_faults.TOO_LONG, id="glued"),
+        pytest.param("0999 999 9999", number_faults.NOT_IN_USE, id="not-in-the-plan"),
+        pytest.param("+999 1234567", number_faults.NO_COUNTRY, id="no-such-country"),
+        pytest.param("6.28123E+12", number_faults.DAMAGED, id="damaged"),
+        pytest.param("0812O3456789", number_faults.LETTERS, id="letters"),
+        pytest.param("0812xxxx789", number_faults.HIDDEN, id="hidden"),
+        pytest.param("21.05.2024", number_faults.DATE, id="date"),
+        pytest.param("Rp1.500.000,-", number_faults.MONEY, id="money"),
+        pytest.param("6591234567", number_faults.TWO_COUNTRIES, id="two-countries"),
+        pytest.param("021/5551234", number_faults.IN_PIECES, id="pieces"),
+        pytest.param("1@g.us", number_faults.NO_PERSON, id="group"),
     ],
 )
 def test_a_refusal_names_its_reason(raw: str, reason: str) -> None:

@@ -10,6 +10,7 @@ from wabroadcast_core.audience.prepare import prepare_broadcast
 from wabroadcast_core.audience.tables import read_table
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.errors import InvalidInputError, TemplateError
+from wabroadcast_core.sentences import code_of
 from wabroadcast_core.store import imports as import_store
 
 DRAFT = {"name": "Promo", "connection": "sandbox", "message": {"type": "text", "text": "Warga {kota}"}}
@@ -32,6 +33,9 @@ def test_a_damaged_row_is_skipped_with_its_reason_and_the_others_are_sent(broadc
         ("12", "skipped", "too short"),
         ("+6281399998888", "queued", None),
     ]
+    codes = [code_of(item.detail or "") for item in broadcaster.messages(job.job_id).items]
+    assert codes == [None, "stray_quotation", "number_too_short", None]
+    assert b",too short," in b"".join(broadcaster.report(job.job_id))
 
 
 def prepared(broadcaster: Broadcaster, file: bytes, text: str = "Halo", **source: str) -> str:
@@ -55,6 +59,7 @@ def test_a_broadcast_fails_whatever_bytes_the_header_of_its_file_has(broadcaster
 
     assert report.status == "failed"
     assert "its columns are \u0567xx#??: map one of them to number" in (report.status_reason or "")
+    assert code_of(report.status_reason or "") == "joined"
 
 
 def test_a_placeholder_that_is_a_column_of_the_file_is_refused_at_once(broadcaster: Broadcaster) -> None:

@@ -7,8 +7,8 @@ from sqlalchemy import RowMapping, select
 
 from tests.core.store.harness import StoreHarness
 from wabroadcast_core.models.status import AttemptOutcome, MessageStatus
-from wabroadcast_core.sentences.english import say
-from wabroadcast_core.sentences.sentence import MARK, Sentence
+from wabroadcast_core.sentence_texts import say
+from wabroadcast_core.sentences import Sentence
 from wabroadcast_core.store import attempts as attempt_store
 from wabroadcast_core.store import audit_log
 from wabroadcast_core.store import broadcasts as broadcast_store
@@ -16,6 +16,7 @@ from wabroadcast_core.store.attempts import NewAttempt
 from wabroadcast_core.store.outcomes import Outcome
 from wabroadcast_core.store.tables import messages
 
+MARK = "\x1e"
 SENTENCE = say("media_unreachable", cause=say("net_reset"))
 WORDS = f'HTTP 400 {MARK}{{"code": "undone", "values": {{}}}}'  # of a provider, as if it were one of ours
 
@@ -60,13 +61,8 @@ def test_acts_of_a_part_are_found_whether_an_earlier_version_stored_them_or_not(
     details = ["message 1", audit_log.of_message(1), "batch 0", audit_log.of_batch(0), audit_log.of_message(11), None]
     with harness.unit() as unit:
         for place, detail in enumerate(details):
-            values: dict[str, Any] = {
-                "action": "pause",
-                "actor": f"person {place}",
-                "now": harness.now,
-                "broadcast_id": key,
-            }
-            audit_log.record_action(unit.conn, detail=detail, **values)
+            values: dict[str, Any] = {"action": "pause", "actor": f"person {place}", "now": harness.now}
+            audit_log.record_action(unit.conn, detail=detail, broadcast_id=key, **values)
 
     with harness.database.read() as conn:
         found = audit_log.actions_on_message(conn, key, position=1, batch=0)
@@ -81,8 +77,8 @@ def test_the_pause_of_a_broadcast_is_found_by_its_reason(harness: StoreHarness) 
     with harness.unit() as unit:
         broadcast_store.update_broadcast(unit.conn, key, status_reason=reason)
         for actor, detail in (("engine", reason), ("Rina", None), ("engine 2", say("failures_alike", reason="x"))):
-            values: dict[str, Any] = {"action": "pause", "actor": actor, "now": harness.now, "broadcast_id": key}
-            audit_log.record_action(unit.conn, detail=detail, **values)
+            values: dict[str, Any] = {"action": "pause", "actor": actor, "now": harness.now}
+            audit_log.record_action(unit.conn, detail=detail, broadcast_id=key, **values)
 
     row: RowMapping = harness.broadcast(key)
     with harness.database.read() as conn:

@@ -126,7 +126,7 @@ def test_a_value_that_is_not_touched_keeps_its_type(pages: FormBrowser, idle_api
 @pytest.mark.parametrize(
     ("fields", "fault"),
     [
-        pytest.param({"number": "12"}, "This number is not valid: too short.", id="number"),
+        pytest.param({"number": "12"}, "the phone number is not valid (too short)", id="number"),
         pytest.param({"number": BUDI}, "in the contact book already", id="known"),
         pytest.param({"number": SITI, "name": "x" * 513}, "give at most 512 characters", id="name"),
         pytest.param({"number": SITI, "variable__1__value": "x"}, "the name of the variable is empty", id="nameless"),
@@ -150,7 +150,7 @@ def test_a_contact_that_does_not_fit_is_shown_again_with_all_that_was_typed(
 def test_the_reason_of_a_wrong_number_is_in_the_language_of_the_page(halaman: FormBrowser) -> None:
     shown = halaman.open("/ui/contacts/new").press("Simpan", number="12")
 
-    assert "Nomor ini tidak sah: terlalu pendek." in shown.text
+    assert "nomor telepon ini tidak sah (terlalu pendek)" in shown.text
 
 
 # --- tags ------------------------------------------------------------------------------------------------------

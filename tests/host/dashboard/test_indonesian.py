@@ -16,8 +16,8 @@ from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.errors import ConnectionDown, words_of
 from wabroadcast_core.models.status import AttemptOutcome, ConnectionState, MessageStatus
 from wabroadcast_core.reasons.english import CORE as REASONS
-from wabroadcast_core.sentences.english import CORE
-from wabroadcast_core.sentences.sentence import ONE, Sentence, make_sentence
+from wabroadcast_core.sentence_texts import CORE
+from wabroadcast_core.sentences import ONE, Sentence, make_sentence
 from wabroadcast_core.store import audit_log
 from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.store.messages import message_key

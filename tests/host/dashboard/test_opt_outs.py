@@ -40,7 +40,7 @@ def test_a_number_is_added_found_and_opened_to_allow_it_again(pages: FormBrowser
 @pytest.mark.parametrize(
     ("fields", "fault"),
     [
-        pytest.param({"number": "abc"}, "This number is not valid: contains no phone number.", id="number"),
+        pytest.param({"number": "abc"}, "the phone number is not valid (contains no phone number)", id="number"),
         pytest.param({"number": "081200000001", "connection": "none"}, "no connection none", id="connection"),
         pytest.param({"number": "081200000001", "reason": "x" * 501}, "at most 500 characters", id="reason"),
     ],

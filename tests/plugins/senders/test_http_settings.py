@@ -122,7 +122,7 @@ def nested(depth: int) -> Any:
         ),
         pytest.param(
             with_send(bodies={"image": TEXT_BODY}),
-            "settings.send: bodies.image: the request does not send the image: use media.base64 or",
+            "settings.send: bodies.image: the request does not send the image: use media.base64, media.data_uri",
             id="image-without-its-file",
         ),
         pytest.param(with_send(bodies={"sticker": {}}), "settings.send.bodies.sticker", id="type"),

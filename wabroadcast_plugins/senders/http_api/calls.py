@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import Field, JsonValue, ValidationInfo, field_validator, model_validator
 
-from wabroadcast_core import Model
+from wabroadcast_core import Model, Sentence, one_of
 from wabroadcast_plugins.senders.http_api.matches import Match, Scalar, as_list
 from wabroadcast_plugins.senders.http_api.paths import Path, PathText, plain_text
 from wabroadcast_plugins.senders.http_api.texts import (
@@ -32,7 +32,11 @@ _CLIENT_HEADERS: Final = frozenset({"host", "connection", "content-length", "tra
 Method = Literal["GET", "POST", "PUT", "PATCH"]
 BodyType = Literal["text", "media", "image", "document", "audio", "video", "template"]
 HeaderName = Annotated[
-    str, Matches(r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$", "this is not a header name: use letters, digits and hyphens")
+    str,
+    Matches(
+        r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$",
+        Sentence("header_form", "this is not a header name: use letters, digits and hyphens"),
+    ),
 ]
 
 
@@ -60,7 +64,7 @@ class Call(Model):
     @classmethod
     def _check_path(cls, path: str) -> str:
         if "?" in path or "#" in path:
-            raise ValueError("the path contains '?' or '#': put parameters into query")
+            raise ValueError(Sentence("path_with_query", "the path contains '?' or '#': put parameters into query"))
         return path
 
     @field_validator("headers")
@@ -72,18 +76,22 @@ class Call(Model):
     @classmethod
     def _check_query(cls, query: dict[str, str]) -> dict[str, str]:
         if "media.file" in names_in(compile_tree(query, names=cls.names)):
-            raise ValueError("'media.file' cannot be in a query: use it in a multipart body")
+            text = "'media.file' cannot be in a query: use it in a multipart body"
+            raise ValueError(Sentence("file_in_query", text))
         return query
 
     @model_validator(mode="after")
     def _check_bodies(self) -> Self:
         for place, body in self.bodies_by_place():
             if self.method == "GET":
-                raise ValueError(f"{place}: a GET request cannot have a body: remove it or set method to POST")
+                text = "{place}: a GET request cannot have a body: remove it or set method to POST"
+                raise ValueError(Sentence("get_with_body", text, place=place))
             if self.format != "json" and not _is_flat(body):
-                raise ValueError(f"{place}: a form must be an object without lists and objects in it")
+                text = "{place}: a form must be an object without lists and objects in it"
+                raise ValueError(Sentence("form_not_flat", text, place=place))
             if self.format != "multipart" and "media.file" in names_in(compile_tree(body, names=self.names)):
-                raise ValueError(f"{place}: 'media.file' needs format: multipart; use 'media.base64' otherwise")
+                text = "{place}: 'media.file' needs format: multipart; use 'media.base64' otherwise"
+                raise ValueError(Sentence("file_without_multipart", text, place=place))
         return self
 
     def bodies_by_place(self) -> Iterator[tuple[str, JsonValue]]:
@@ -123,13 +131,17 @@ class SendCall(Call):
         for kind, body in self.bodies.items():
             content_names = CONTENT_NAMES["image" if kind == "media" else kind]
             if not content_names & self.names_of(body):
-                choices = " or ".join(sorted(content_names))
-                raise ValueError(f"bodies.{kind}: the request does not send the {kind}: use {choices} in it")
+                text = "bodies.{kind}: the request does not send the {kind}: use {choices} in it"
+                raise ValueError(
+                    Sentence("body_without_content", text, kind=kind, choices=one_of(sorted(content_names)))
+                )
         if not self.types():
-            raise ValueError("the request contains no message: use text, template.name, or one of media in it")
+            text = "the request contains no message: use text, template.name, or one of media in it"
+            raise ValueError(Sentence("request_without_message", text))
         for name in self.types():
             if not NUMBER_NAMES & self.names_of(self.body_of(name)):
-                raise ValueError(f"the request for {name} messages contains no recipient: use number or digits in it")
+                text = "the request for {kind} messages contains no recipient: use number or digits in it"
+                raise ValueError(Sentence("request_without_recipient", text, kind=name))
         return self
 
     def bodies_by_place(self) -> Iterator[tuple[str, JsonValue]]:
@@ -166,7 +178,8 @@ class NumberCall(Call):
     @model_validator(mode="after")
     def _check_number(self) -> Self:
         if not NUMBER_NAMES & names_in(*(tree for _, tree in self.trees())):
-            raise ValueError("the request contains no number: use number or digits in it")
+            text = "the request contains no number: use number or digits in it"
+            raise ValueError(Sentence("request_without_number", text))
         return self
 
     def read(self, document: JsonValue) -> bool | None:
@@ -192,7 +205,8 @@ class FindCall(Call):
     @model_validator(mode="after")
     def _check_message_id(self) -> Self:
         if "message_id" not in names_in(*(tree for _, tree in self.trees())):
-            raise ValueError("the request names no message: use message_id in it")
+            text = "the request names no message: use message_id in it"
+            raise ValueError(Sentence("request_without_message_id", text))
         return self
 
 
@@ -214,7 +228,8 @@ def check_texts(value: Any, *, names: frozenset[str]) -> None:
     """
     amount = sum(1 for _ in texts_in(compile_tree(value, names=names)))
     if amount > MOST_TEXTS:
-        raise ValueError(f"there are {amount} texts: use at most {MOST_TEXTS}")
+        text = "there are {n} texts: use at most {most}"
+        raise ValueError(Sentence("many_texts", text, n=amount, most=MOST_TEXTS))
 
 
 def check_header_names(headers: dict[str, str]) -> dict[str, str]:
@@ -224,7 +239,8 @@ def check_header_names(headers: dict[str, str]) -> dict[str, str]:
     """
     for name in headers:
         if name.lower() in _CLIENT_HEADERS:
-            raise ValueError(f"{name}: the HTTP client sets this header itself: remove it")
+            text = "{name}: the HTTP client sets this header itself: remove it"
+            raise ValueError(Sentence("own_header", text, name=name))
     return headers
 
 

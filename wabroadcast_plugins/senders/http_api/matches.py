@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from wabroadcast_core import Model
+from wabroadcast_core import Model, Sentence
 from wabroadcast_plugins.senders.http_api.paths import Path, PathText, plain_text
 from wabroadcast_plugins.senders.shared.setting_types import Matches
 
@@ -22,7 +22,7 @@ def read_statuses(text: str) -> range:
     """
     match = _STATUSES.fullmatch(text)
     if match is None:
-        raise ValueError("status must be 200, 4xx or 500-504")
+        raise ValueError(Sentence("status_form", "status must be 200, 4xx or 500-504"))
     if match[1]:
         return range(int(match[1]) * 100, int(match[1]) * 100 + 100)
     return range(int(match[2]), int(match[3] or match[2]) + 1)
@@ -30,13 +30,18 @@ def read_statuses(text: str) -> range:
 
 def _check_status(status: int | str) -> int | str:
     if not read_statuses(str(status)):
-        raise ValueError("the second status of the range is less than the first: swap them")
+        text = "the second status of the range is less than the first: swap them"
+        raise ValueError(Sentence("status_order", text))
     return status
 
 
 Status = Annotated[int | str, AfterValidator(_check_status)]
 _Reason = Annotated[
-    str, Matches(r"^[a-z0-9_]{1,64}$", "the reason must be lower-case letters, digits and _, at most 64 characters")
+    str,
+    Matches(
+        r"^[a-z0-9_]{1,64}$",
+        Sentence("reason_form", "the reason must be lower-case letters, digits and _, at most 64 characters"),
+    ),
 ]
 
 
@@ -79,9 +84,10 @@ class Match(Expectation):
     @model_validator(mode="after")
     def _check_parts(self) -> Self:
         if self.path is None and (self.equals is not None or self.contains is not None):
-            raise ValueError("path is missing: give the path of the value that equals or contains refers to")
+            text = "path is missing: give the path of the value that equals or contains refers to"
+            raise ValueError(Sentence("path_missing", text))
         if self.path is None and self.status is None:
-            raise ValueError("status and path are missing: give one of them, or both")
+            raise ValueError(Sentence("status_or_path", "status and path are missing: give one of them, or both"))
         return self
 
     def fits(self, status: int, document: Any) -> bool:
@@ -115,11 +121,14 @@ class FailureRule(Match):
     @model_validator(mode="after")
     def _check_meaning(self) -> Self:
         if self.opt_out and self.means != "rejected":
-            raise ValueError("optOut is only for means: rejected; remove it or change means")
+            text = "optOut is only for means: rejected; remove it or change means"
+            raise ValueError(Sentence("opt_out_unfit", text))
         if self.scope != "connection" and self.means != "throttled":
-            raise ValueError("scope is only for means: throttled; remove it or change means")
+            text = "scope is only for means: throttled; remove it or change means"
+            raise ValueError(Sentence("scope_unfit", text))
         if self.retry_after is not None and self.means not in {"temporary", "throttled"}:
-            raise ValueError("retryAfter is only for means: temporary or throttled; remove it or change means")
+            text = "retryAfter is only for means: temporary or throttled; remove it or change means"
+            raise ValueError(Sentence("retry_after_unfit", text))
         return self
 
 

@@ -8,6 +8,8 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator
 
+from wabroadcast_core import Sentence
+
 LONGEST: Final = 512  # characters
 DEEPEST: Final = 32  # steps
 EACH: Final = "*"  # the step to every item of a list
@@ -29,11 +31,14 @@ class Path:
         """
         steps = tuple(text.split("."))
         if not all(steps) or any(step != step.strip() for step in steps):
-            raise ValueError("the path has an empty step or a blank: write names and positions as in messages.0.id")
+            reason = "the path has an empty step or a blank: write names and positions as in messages.0.id"
+            raise ValueError(Sentence("path_form", reason))
         if len(steps) > DEEPEST or len(text) > LONGEST:
-            raise ValueError(f"the path is too long: use at most {DEEPEST} steps and {LONGEST} characters")
+            reason = "the path is too long: use at most {steps} steps and {most} characters"
+            raise ValueError(Sentence("long_path", reason, steps=DEEPEST, most=LONGEST))
         if EACH in steps and not many:
-            raise ValueError(f"the path contains '{EACH}', but must lead to one value: use a position, such as 0")
+            reason = "the path contains '{each}', but must lead to one value: use a position, such as 0"
+            raise ValueError(Sentence("path_to_many", reason, each=EACH))
         return cls(steps)
 
     def find(self, document: Any) -> Any:

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 
-from wabroadcast_core import Model
+from wabroadcast_core import Model, Sentence
 from wabroadcast_plugins.senders.http_api.calls import (
     SECRETS,
     Call,
@@ -27,9 +27,12 @@ from wabroadcast_plugins.senders.shared.setting_types import Address
 def _check_address(address: str) -> str:
     parts = urlsplit(address)
     if not parts.hostname:
-        raise ValueError("the address has no host: write it as https://api.example/path")
+        raise ValueError(
+            Sentence("address_without_host", "the address has no host: write it as https://api.example/path")
+        )
     if "@" in parts.netloc or parts.query or parts.fragment:
-        raise ValueError("the address has a user, password, query or fragment: remove it, and put secrets into secrets")
+        text = "the address has a user, password, query or fragment: remove it, and put secrets into secrets"
+        raise ValueError(Sentence("address_with_more", text))
     return address
 
 
@@ -59,7 +62,8 @@ class HttpSettings(Model):
         for name, secret in secrets.items():
             text = secret.get_secret_value()
             if not text or not text.isprintable():
-                raise ValueError(f"{name}: the secret is empty, or contains a line break or control character")
+                reason = "{name}: the secret is empty, or contains a line break or control character"
+                raise ValueError(Sentence("secret_form", reason, name=name))
         return secrets
 
     @field_validator("headers")
@@ -72,14 +76,16 @@ class HttpSettings(Model):
     def _check_used_secrets(self) -> Self:
         for place, name in self._used_secrets():
             if name not in self.secrets:
-                raise ValueError(f"{place}: the secret it uses is missing: add it to secrets, or correct the name")
+                text = "{place}: the secret it uses is missing: add it to secrets, or correct the name"
+                raise ValueError(Sentence("secret_missing", text, place=place))
         return self
 
     @model_validator(mode="after")
     def _check_find_message(self) -> Self:
         for kind in self.send.types() if self.find_message else ():
             if "message_id" not in self.send.names_of(self.send.body_of(kind)):
-                raise ValueError(f"findMessage: the request for {kind} messages has no message_id: add it to send")
+                text = "findMessage: the request for {kind} messages has no message_id: add it to send"
+                raise ValueError(Sentence("send_without_message_id", text, kind=kind))
         return self
 
     def _used_secrets(self) -> Iterator[tuple[str, str]]:

@@ -12,7 +12,17 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from wabroadcast_core import CompiledText, NotRendered, Rejected, TemplateError, WorkMeter, compile_text
+from wabroadcast_core import (
+    CompiledText,
+    NotRendered,
+    Rejected,
+    Sentence,
+    TemplateError,
+    WorkMeter,
+    compile_text,
+    one_of,
+    sentence_of,
+)
 
 LONGEST_TEXT: Final = 65_536  # characters, rendered
 DEEPEST_TREE: Final = 16
@@ -112,7 +122,8 @@ def compile_tree(value: Any, place: str = "", *, names: Collection[str]) -> Text
         its line.
     """
     if place.count(".") > DEEPEST_TREE:
-        raise ValueError(f"{place}: the value is nested too deeply: use at most {DEEPEST_TREE} levels")
+        reason = "{place}: the value is nested too deeply: use at most {most} levels"
+        raise ValueError(Sentence("deep_setting", reason, place=place, most=DEEPEST_TREE))
     match value:
         case str():
             return _compile_one(value, place, names=names)
@@ -160,15 +171,18 @@ def names_in(*trees: TextTree) -> frozenset[str]:
 
 
 def _compile_one(source: str, place: str, *, names: Collection[str]) -> Text:
-    prefix = f"{place}: " if place else ""
     try:
         compiled = _compile_template(source)
     except TemplateError as error:
-        raise ValueError(f"{prefix}{error}") from error
+        raise ValueError(_placed(place, sentence_of(error))) from error
     only_name = _ONE_NAME.fullmatch(source)
     if fault := _find_fault(compiled.names, names, is_only_name=only_name is not None):
-        raise ValueError(f"{prefix}{fault}")
+        raise ValueError(_placed(place, fault))
     return Text(place, compiled, only_name[1] if only_name else None)
+
+
+def _placed(place: str, fault: str) -> str:
+    return Sentence("in_setting", "{place}: {fault}", place=place, fault=fault) if place else fault
 
 
 @functools.lru_cache(maxsize=MOST_TEXTS)
@@ -177,20 +191,24 @@ def _compile_template(source: str) -> CompiledText:
     return compile_text(source, longest=LONGEST_TEXT, groups=GROUPS.keys())
 
 
-def _find_fault(used: Collection[str], allowed: Collection[str], *, is_only_name: bool) -> str | None:
+def _find_fault(used: Collection[str], allowed: Collection[str], *, is_only_name: bool) -> Sentence | None:
     """Return what is wrong with the names that a text uses; None if they are allowed."""
     for name in sorted(used):
         group, _, item = name.partition(".")
         items = GROUPS.get(group)
         if group not in allowed:
-            return f"{name!r} cannot be used here: use {', '.join(sorted(allowed))}"
+            text = "{name!r} cannot be used here: use {names}"
+            return Sentence("name_not_allowed", text, name=name, names=", ".join(sorted(allowed)))
         if item and items is not None and item not in items:
-            return f"{group!r} has no {item!r}: it has {', '.join(sorted(items))}"
+            text = "{group!r} has no {item!r}: it has {names}"
+            return Sentence("no_item_of_group", text, group=group, item=item, names=", ".join(sorted(items)))
         if group in GROUPS and not any(other.startswith(f"{group}.") for other in used):
-            choices = " or ".join(sorted(items)) if items else "a name"
-            return f"{group!r} is a group: write {group}. followed by {choices}"
+            choices = one_of(sorted(items)) if items else Sentence("any_name", "a name")
+            text = "{group!r} is a group: write {head} followed by {choices}"
+            return Sentence("bare_group", text, group=group, head=f"{group}.", choices=choices)
         if name in WHOLE_TEXT_NAMES and not is_only_name:
-            return f"{name!r} must be the whole text, with nothing before or after it"
+            text = "{name!r} must be the whole text, with nothing before or after it"
+            return Sentence("not_whole_text", text, name=name)
     return None
 
 

@@ -10,6 +10,7 @@ from wabroadcast_core import (
     Model,
     Receipt,
     Rejected,
+    Sentence,
     WebhookRefusedError,
     WebhookRequest,
 )
@@ -24,7 +25,11 @@ from wabroadcast_plugins.senders.shared.signatures import Algorithm, is_signed, 
 
 ReceiptKind = Literal["sent", "delivered", "read", "failed"]
 SecretName = Annotated[
-    str, Matches(r"^[A-Za-z][A-Za-z0-9_]{0,63}$", "the name must be letters, digits and _, beginning with a letter")
+    str,
+    Matches(
+        r"^[A-Za-z][A-Za-z0-9_]{0,63}$",
+        Sentence("secret_name_form", "the name must be letters, digits and _, beginning with a letter"),
+    ),
 ]
 SecretReference = Annotated[SecretName, Field(description="The name of an entry of `secrets`.")]
 
@@ -117,7 +122,8 @@ class ReceiptEvents(Events):
     @model_validator(mode="after")
     def _check_message_path(self) -> Self:
         if self.provider_id is None and self.message_id is None:
-            raise ValueError("providerId and messageId are missing: give the path of the message's id with one of them")
+            text = "providerId and messageId are missing: give the path of the message's id with one of them"
+            raise ValueError(Sentence("receipt_without_id", text))
         return self
 
     def read(self, document: Any) -> Iterator[Receipt]:
@@ -164,7 +170,8 @@ class Webhook(Model):
     @model_validator(mode="after")
     def _check_events(self) -> Self:
         if self.receipts is None and self.inbound is None:
-            raise ValueError("receipts and inbound are missing: give one of them, or both")
+            text = "receipts and inbound are missing: give one of them, or both"
+            raise ValueError(Sentence("webhook_without_events", text))
         return self
 
     def verify(self, request: WebhookRequest, secrets: Mapping[str, SecretStr]) -> None:

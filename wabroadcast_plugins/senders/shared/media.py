@@ -70,7 +70,7 @@ def check_message(message: OutgoingMessage, *, kind: str, capabilities: Capabili
     :raises BadMessage: the sender does not support the type, or an audio message has a caption.
     """
     if message.type not in capabilities.media_bytes:
-        raise BadMessage(f"{kind}_type", say("type_unsupported", type=message.type))
+        raise BadMessage(f"{kind}_type", say("type_not_sent", type=message.type))
     if message.type == "audio" and message.text:
         raise BadMessage(f"{kind}_caption", say("audio_caption"))
 
@@ -91,7 +91,7 @@ async def load_file(
         raise BadMessage(f"{kind}_media_type", detail)
     largest = capabilities.media_bytes[message.type]
     if len(file.content) > largest:
-        detail = say("file_too_large", type=message.type, size=_format_size(largest))
+        detail = say("file_over_limit", type=message.type, size=_format_size(largest))
         raise BadMessage(f"{kind}_media_too_large", detail)
     return replace(file, filename=message.content.get("filename") or file.filename)
 

@@ -8,6 +8,8 @@ from pydantic import AfterValidator, Field, GetCoreSchemaHandler, GetJsonSchemaH
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
+from wabroadcast_core import Sentence
+
 
 @dataclass(frozen=True, slots=True)
 class Matches:
@@ -34,13 +36,16 @@ class Matches:
 
 def _check_secret(secret: SecretStr) -> SecretStr:
     if not secret.get_secret_value():
-        raise ValueError("the value is empty: enter the secret")
+        raise ValueError(Sentence("secret_empty", "the value is empty: enter the secret"))
     return secret
 
 
 Address = Annotated[
     str,
     Field(max_length=2_048),
-    Matches(r"^https?://\S+$", "the address must begin with http:// or https:// and contain no spaces"),
+    Matches(
+        r"^https?://\S+$",
+        Sentence("address_form", "the address must begin with http:// or https:// and contain no spaces"),
+    ),
 ]
 RequiredSecret = Annotated[SecretStr, AfterValidator(_check_secret), Field(json_schema_extra={"minLength": 1})]

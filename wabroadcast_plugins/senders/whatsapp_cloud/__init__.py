@@ -37,6 +37,7 @@ from wabroadcast_core import (
     Sender,
     SenderContext,
     SendError,
+    Sentence,
     Temporary,
     WebhookRequest,
     blank_numbers,
@@ -66,14 +67,24 @@ def _clean_token(secret: SecretStr) -> SecretStr:
     """Trim a token, because a copied one may have blanks and line ends, and check that it fits a header."""
     token = secret.get_secret_value().strip()
     if not re.fullmatch(r"[!-~]+", token):
-        raise ValueError("the token is empty, or contains spaces or non-ASCII characters: copy it from Meta again")
+        text = "the token is empty, or contains spaces or non-ASCII characters: copy it from Meta again"
+        raise ValueError(Sentence("cloud_token_form", text))
     return SecretStr(token)
 
 
 _PhoneNumberId = Annotated[
-    str, Matches(r"^[0-9]+$", "the id must be digits only: copy the phone number id, not the phone number, from Meta")
+    str,
+    Matches(
+        r"^[0-9]+$",
+        Sentence(
+            "phone_number_id_form",
+            "the id must be digits only: copy the phone number id, not the phone number, from Meta",
+        ),
+    ),
 ]
-_ApiVersion = Annotated[str, Matches(r"^v[0-9]+\.[0-9]+$", "the version must look like v25.0")]
+_ApiVersion = Annotated[
+    str, Matches(r"^v[0-9]+\.[0-9]+$", Sentence("api_version_form", "the version must look like v25.0"))
+]
 
 
 class WhatsAppCloudSettings(Model):

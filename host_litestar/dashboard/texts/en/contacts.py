@@ -131,21 +131,4 @@ TEXTS: Final = {
     "tags.deleted": "The tag {tag} is deleted.",
     "tags.empty": "There are no tags yet.",
     "tags.empty_lead": "Give tags at an import, or choose contacts and add tags.",
-    "number.wrong": "This number is not valid: {reason}. Write it in full, as in +62 812 3456 7890.",
-    "number.empty": "empty",
-    "number.contains_no_phone_number": "contains no phone number",
-    "number.too_short": "too short",
-    "number.too_long": "too long",
-    "number.not_in_the_numbering_plan_of_its_country": "not in the numbering plan of its country",
-    "number.unknown_country_code": "unknown country code",
-    "number.damaged_by_a_spreadsheet": "damaged by a spreadsheet: digits are missing",
-    "number.letters_among_the_digits": "letters among the digits",
-    "number.partly_hidden": "partly hidden",
-    "number.split_into_parts_that_are_not_a_complete_number": "split into parts that are not a complete number",
-    "number.a_whatsapp_id_that_is_not_a_phone_number": "a WhatsApp id that is not a phone number",
-    "number.a_date": "a date",
-    "number.an_amount_of_money": "an amount of money",
-    "number.may_be_a_number_of_either_of_two_countries": (
-        "may be a number of either of two countries: write it with + and the country code"
-    ),
 }

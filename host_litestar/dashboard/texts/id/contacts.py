@@ -120,21 +120,4 @@ TEXTS: Final = {
     "tags.deleted": "Tag {tag} dihapus.",
     "tags.empty": "Belum ada tag.",
     "tags.empty_lead": "Beri tag saat impor, atau pilih kontak lalu beri tag.",
-    "number.wrong": "Nomor ini tidak sah: {reason}. Tulis lengkap, misalnya +62 812 3456 7890.",
-    "number.empty": "kosong",
-    "number.contains_no_phone_number": "tidak berisi nomor telepon",
-    "number.too_short": "terlalu pendek",
-    "number.too_long": "terlalu panjang",
-    "number.not_in_the_numbering_plan_of_its_country": "tidak ada dalam daftar nomor negaranya",
-    "number.unknown_country_code": "kode negara tidak dikenal",
-    "number.damaged_by_a_spreadsheet": "rusak oleh lembar kerja: ada angka yang hilang",
-    "number.letters_among_the_digits": "ada huruf di antara angka",
-    "number.partly_hidden": "sebagian disembunyikan",
-    "number.split_into_parts_that_are_not_a_complete_number": "terpotong menjadi bagian yang bukan nomor lengkap",
-    "number.a_whatsapp_id_that_is_not_a_phone_number": "id WhatsApp yang bukan nomor telepon",
-    "number.a_date": "berupa tanggal",
-    "number.an_amount_of_money": "berupa jumlah uang",
-    "number.may_be_a_number_of_either_of_two_countries": (
-        "bisa jadi nomor salah satu dari dua negara: tulis dengan + dan kode negara"
-    ),
 }

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Final
 
-from wabroadcast_core.sentences.sentence import make_sentence
+from wabroadcast_core.sentences import make_sentence
 
 ACTS: Final = {
     "messages": "{n} messages",
@@ -43,7 +43,7 @@ SENDS: Final = {
     "provider_unreachable": "the provider cannot be reached: {cause}",
     "answer_missing": "the request left, but no answer came: {error}",
     "url_invalid": "the URL is not valid ({error}): correct the connection's settings",
-    "half_character": "the message contains half a character: correct its text or the recipient's data",
+    "half_character_sent": "the message contains half a character: correct its text or the recipient's data",
     "upload_missing": "no upload {upload_id}: upload the file and use its new id",
     "store_unreachable": "the store cannot be reached",
     "media_not_public": "the media URL is not a public http or https address: use a public one, or upload the file",
@@ -54,7 +54,6 @@ SENDS: Final = {
     "settings_invalid": "settings of the sender {sender} are not valid ({fields}): correct and save the connection",
     "sender_not_created": "the sender plugin {sender} failed when it was created: {error}",
     "text_erased": "the person was erased, and the values with which the text was made",
-    "source_failed": "the contact source failed with {error}: see the log of the worker",
 }
 
 NETWORK: Final = {
@@ -84,10 +83,6 @@ CONNECTIONS: Final = {
     "test_failed": "the sender plugin {sender} failed: {error}",
     "test_impossible": "the sender {sender} cannot report the state of its account: send a message to test it",
     "test_reported": "the provider reports {state}",
-    "other_key": "its settings were encrypted with another secret key: save the connection again, with all its "
-    "settings",
-    "shared_account": "its account is also that of {names}: together they pass its limits; pause or delete all of them "
-    "but one",
 }
 
 PLUGINS: Final = {

@@ -6,12 +6,15 @@ import pickle
 import pytest
 from pydantic import BaseModel
 
-from wabroadcast_core.sentences.english import say
-from wabroadcast_core.sentences.sentence import MARK, Sentence, ShownText, cut_text, read_text, write_text
+from wabroadcast_core.models.base import Said
+from wabroadcast_core.sentence_texts import say
+from wabroadcast_core.sentences import Sentence, cut_text, read_text, write_text
+
+MARK = "\x1e"
 
 
 class _Shown(BaseModel):
-    detail: ShownText | None
+    detail: Said | None
 
 
 @pytest.mark.parametrize(
