@@ -247,7 +247,10 @@ class SendError(BroadcastError):
 
 def words_of(error: SendError) -> str:
     """Return the reason of an error, with its detail if there is one, as it is stored with what the error stopped."""
-    return say("failure", reason=error.reason, detail=error.detail) if error.detail else error.reason
+    detail: object = error.detail  # a plugin may pass anything
+    if not detail:
+        return error.reason
+    return say("failure", reason=str(error.reason), detail=detail if isinstance(detail, str) else str(detail))
 
 
 def bounded_wait(seconds: object) -> float | None:

@@ -48,13 +48,12 @@ def _version_of(database: Database) -> Sentence:
 
 
 def _migrations(schema: Schema) -> Finding:
+    version = schema.present or ""
     if schema.is_current:
-        return ok(PART, say("tables_current", version=schema.present))
+        return ok(PART, say("tables_current", version=version))
     if not schema.is_known:
-        return Finding(
-            PART, Level.FAULT, say("tables_newer", version=schema.present), say("install_newer"), blocks=True
-        )
-    fact = say("no_tables") if schema.present is None else say("tables_old", version=schema.present)
+        return Finding(PART, Level.FAULT, say("tables_newer", version=version), say("install_newer"), blocks=True)
+    fact = say("tables_old", version=version) if version else say("no_tables")
     return Finding(PART, Level.WARNING, fact, say("migrate"), blocks=True)
 
 

@@ -99,7 +99,7 @@ def test_each_sentence_is_in_indonesian_in_the_activity_and_in_a_history(
     key, now = _key_of(broadcaster, job_id), broadcaster.context.clock.now()
     with broadcaster.context.database.write() as conn:
         for code in codes:
-            values = {"action": "change", "actor": code, "now": now, "broadcast_id": key}
+            values: dict[str, Any] = {"action": "change", "actor": code, "now": now, "broadcast_id": key}
             audit_log.record_action(conn, detail=sentence_of(code), **values)
 
     shown, page = [], halaman.open("/ui/activity")
@@ -119,7 +119,7 @@ def test_what_people_and_providers_wrote_stands_as_a_quotation(
 ) -> None:
     words = "too late: 3 messages had left, 0 under way"  # as an earlier version stored it
     with broadcaster.context.database.write() as conn:
-        values = {"action": "undo", "actor": "Rina", "now": broadcaster.context.clock.now()}
+        values: dict[str, Any] = {"action": "undo", "actor": "Rina", "now": broadcaster.context.clock.now()}
         audit_log.record_action(conn, broadcast_id=_key_of(broadcaster, job_id), detail=words, **values)
 
     quoted = halaman.open("/ui/activity").find("q")
@@ -156,7 +156,7 @@ def test_a_connection_that_the_engine_paused_says_why_in_indonesian(
         now, key = broadcaster.context.clock.now(), connection_store.find_connection(conn, "sandbox")
         assert key is not None
         connection_store.set_state(conn, key["id"], ConnectionState.PAUSED, reason=lost, now=now)
-        values = {"action": "pause", "actor": "engine", "now": now, "connection_id": key["id"]}
+        values: dict[str, Any] = {"action": "pause", "actor": "engine", "now": now, "connection_id": key["id"]}
         audit_log.record_action(conn, detail=lost, **values)
 
     for path in ("/", "/ui/connections", "/ui/connections/sandbox", "/ui/activity", f"/ui/broadcasts/{job_id}"):
