@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Protocol, TypeAlias, TypeVar
 
+from wabroadcast_core.sentences import unpack_sentence
 from wabroadcast_core.store.messages import position_of
 from wabroadcast_core.store.tables import messages
 
@@ -118,7 +119,7 @@ class ReportColumns:
         return [cell if number else raw for number, cell, raw in rows]
 
     def _details(self, details: Sequence[str | None]) -> _Cells:
-        return self._cells.texts(details)
+        return self._cells.texts([detail and unpack_sentence(detail) for detail in details])
 
     def _names(self, connections: Sequence[int | None]) -> _Cells:
         return self._cells.texts([self._connections.get(key or 0) for key in connections])
