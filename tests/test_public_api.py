@@ -10,9 +10,9 @@ import wabroadcast_core
 from tests.public_api import RELEASED, list_public_api
 
 ROOT = Path(__file__).parent.parent
-HOOKSPECS = ROOT / "wabroadcast_core" / "hookspecs.py"
+HOOKSPECS = sorted((ROOT / "wabroadcast_core" / "hookspecs").glob("*.py"))
 ABILITIES = (
-    HOOKSPECS,
+    *HOOKSPECS,
     ROOT / "wabroadcast_core" / "inbound" / "kept_calls.py",
     ROOT / "wabroadcast_core" / "inbound" / "shared_webhooks.py",
     ROOT / "wabroadcast_core" / "transport" / "account_identity.py",

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from wabroadcast_core.asgi.health import health_app
     from wabroadcast_core.asgi.webhooks import webhook_app
     from wabroadcast_core.async_api.broadcaster import AsyncBroadcaster
-    from wabroadcast_core.audience.columns import Columns, find_columns, find_variables
+    from wabroadcast_core.audience.column_detection import find_columns, find_variables
+    from wabroadcast_core.audience.columns import Columns
     from wabroadcast_core.audience.files import file_kind
     from wabroadcast_core.audience.numbers import mask_number, parse_number
     from wabroadcast_core.audience.regions import Region
@@ -101,11 +102,8 @@ _NAMES = {
     "asgi.health": ("health_app",),
     "asgi.webhooks": ("webhook_app",),
     "async_api.broadcaster": ("AsyncBroadcaster",),
-    "audience.columns": (
-        "Columns",
-        "find_columns",
-        "find_variables",
-    ),
+    "audience.column_detection": ("find_columns", "find_variables"),
+    "audience.columns": ("Columns",),
     "audience.files": ("file_kind",),
     "audience.numbers": (
         "mask_number",

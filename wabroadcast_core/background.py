@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Collection, Coroutine
 from typing import Any
 
-from wabroadcast_core.plugin_faults import PLUGIN_FAULTS
+from wabroadcast_core.plugin_faults import LOOP_ENDS
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,9 @@ async def _kept(work: Callable[[], Coroutine[Any, Any, None]], *, what: str) -> 
     while True:
         try:
             await work()
-        except PLUGIN_FAULTS:
+        except LOOP_ENDS:
+            raise
+        except BaseException:
             log.exception("%s failed; it is started again in %g s", what, RETRY_SECONDS)
         else:
             return

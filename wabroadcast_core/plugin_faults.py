@@ -3,6 +3,7 @@
 The text may hold a number or a secret. A place is a file and a line.
 """
 
+import asyncio
 import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,6 +12,9 @@ from typing import Final
 
 PLUGIN_FAULTS: Final = (Exception, SystemExit, KeyboardInterrupt)
 """What plugin code may raise on an event loop or in a thread: a library that calls ``sys.exit`` ends no process."""
+
+LOOP_ENDS: Final = (asyncio.CancelledError, GeneratorExit)
+"""What ends a task and is no fault of a plugin. Whatever else a coroutine of a plugin raises is one."""
 
 _CORE: Final = Path(__file__).parent
 

@@ -1,7 +1,7 @@
 """The messages of a broadcast: list them; show, pause, resume and cancel one."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 from litestar import get
 from litestar.params import QueryParameter
@@ -26,6 +26,23 @@ from wabroadcast_core.models.message_detail import MessageDetail
 from wabroadcast_core.models.page import CursorPage
 
 DEFAULT_SIZE = 100  # messages of a page
+
+Limit: TypeAlias = Annotated[
+    int | None, QueryParameter(ge=1, le=1_000, description="Most messages of a page, as pageSize.")
+]
+OptionalPage: TypeAlias = Annotated[
+    int | None, QueryParameter(ge=1, le=1_000_000_000, description="The page; the first is 1.")
+]
+MessagesInPage: TypeAlias = Annotated[
+    int | None, QueryParameter(name="pageSize", ge=1, le=1_000, description="Messages in a page.")
+]
+ToNumber: TypeAlias = Annotated[
+    str | None,
+    QueryParameter(min_length=1, max_length=100, description="Only messages to this number, in any spelling."),
+]
+WithRows: TypeAlias = Annotated[
+    bool, QueryParameter(name="withRows", description="Add the rows of the file, which is read again for that.")
+]
 
 
 def _refuse_beside_number(others: Mapping[str, object]) -> None:
@@ -54,23 +71,12 @@ class MessageController(ApiController):
         reason: ReasonFilter = None,
         receipt: ReceiptFilter = None,
         cursor: Cursor = None,
-        limit: Annotated[
-            int | None, QueryParameter(ge=1, le=1_000, description="Most messages of a page, as pageSize.")
-        ] = None,
-        page: Annotated[
-            int | None, QueryParameter(ge=1, le=1_000_000_000, description="The page; the first is 1.")
-        ] = None,
-        page_size: Annotated[
-            int | None, QueryParameter(name="pageSize", ge=1, le=1_000, description="Messages in a page.")
-        ] = None,
-        number: Annotated[
-            str | None,
-            QueryParameter(min_length=1, max_length=100, description="Only messages to this number, in any spelling."),
-        ] = None,
+        limit: Limit = None,
+        page: OptionalPage = None,
+        page_size: MessagesInPage = None,
+        number: ToNumber = None,
         *,
-        with_rows: Annotated[
-            bool, QueryParameter(name="withRows", description="Add the rows of the file, which is read again for that.")
-        ] = False,
+        with_rows: WithRows = False,
     ) -> CursorPage[MessageView]:
         """List the messages of a broadcast in the order of its audience.
 

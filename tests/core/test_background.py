@@ -115,7 +115,7 @@ async def test_background_tasks_are_waited_for_no_longer_than_allowed() -> None:
     await tasks.cancel()
 
 
-@pytest.mark.parametrize("error", [ValueError("x"), SystemExit(1)], ids=["bug", "exit"])
+@pytest.mark.parametrize("error", [ValueError("x"), SystemExit(1), BaseException("x")], ids=["bug", "exit", "other"])
 @simulated
 async def test_a_task_that_must_live_is_started_again_until_it_returns(
     caplog: pytest.LogCaptureFixture, error: BaseException

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 import redis
+from sqlalchemy import NullPool, create_engine, text
 
 from tests.embedding.guide import commands_of, files_of, read_pages, read_programs
 from tests.embedding.terminal import Terminal
 from tests.host.programs import clean_environment
+from tests.servers import PostgresCluster
 from tests.test_readme import free_port
 from tests.waiting import wait_for
 from wabroadcast_core.plugins import build_plugins
@@ -68,6 +70,22 @@ def terminal(tmp_path: Path, valkey: EmbeddedValkey, request: pytest.FixtureRequ
 )
 def test_a_program_of_the_guide_delivers_its_broadcast(terminal: Terminal, page: str, printed: str) -> None:
     assert [terminal.run(line) for line in commands_of(PAGES[page])] == [printed]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["People from an asynchronous query"])
+def test_the_people_of_an_asynchronous_query_are_an_audience(
+    terminal: Terminal, postgres: PostgresCluster, page: str
+) -> None:
+    database = postgres.new_database()
+    db_engine = create_engine(database, poolclass=NullPool)
+    with db_engine.begin() as conn:
+        conn.execute(
+            text("CREATE TABLE customers AS SELECT 1 AS id, '0812-0000-1001' AS phone, 'Budi' AS name, '' AS city")
+        )
+    terminal.run(f"export DATABASE={database}")
+
+    assert [terminal.run(line) for line in commands_of(PAGES[page])] == ["", "queued\n"]
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Final, Self
 
-from wabroadcast_core.async_api.methods import AsyncPart, InThread, Iterated, Namespace
+from wabroadcast_core.async_api.methods import AsyncPart, InThread, Iterated, Namespace, WithAudience
 from wabroadcast_core.async_api.namespaces import (
     AsyncActivityLog,
     AsyncApiKeys,
@@ -31,17 +31,20 @@ class AsyncBroadcaster(AsyncPart[Broadcaster]):
     """The methods of a :class:`Broadcaster` as coroutines, which run in threads of their own.
 
     Names, parameters, results and errors are the same. What a method returns as an iterator is an asynchronous
-    iterator here; ``live.listen`` is one too. An iterable that is passed in is read in a thread.
+    iterator here; ``live.listen`` is one too. An iterable that is passed in is read in a thread. ``recipients``, and
+    the chunks of an upload, may be an asynchronous iterable: the task of the caller reads it as fast as it is stored.
 
-    A call that is cancelled while it waits for a thread is not made. One that has begun ends by itself in its thread,
-    so give an ``idempotency_key`` to a submit that you may cancel and repeat.
+    A call that is cancelled while it waits for a thread is not made, and one that is cancelled while it reads an
+    asynchronous iterable stores nothing. Any other call that has begun ends by itself in its thread, so give an
+    ``idempotency_key`` to a submit that you may cancel and repeat.
 
     ``sync`` is the broadcaster itself, as :func:`webhook_app` takes it.
 
     :param broadcaster: the broadcaster, or the settings to create one from. By default the settings come from the
         environment.
     :param work: also run a worker in this process. Otherwise run ``wabroadcast worker`` beside it.
-    :param threads: the most calls that run at once; further ones wait.
+    :param threads: the most calls that run at once; further ones wait. A quarter as many may read asynchronous
+        iterables beside them.
     """
 
     def __init__(
@@ -107,12 +110,12 @@ class AsyncBroadcaster(AsyncPart[Broadcaster]):
 
     # --- broadcasts --------------------------------------------------------------------------------------------
 
-    submit = InThread(Broadcaster.submit)
-    preview = InThread(Broadcaster.preview)
-    send_test = InThread(Broadcaster.send_test)
+    submit = WithAudience(Broadcaster.submit)
+    preview = WithAudience(Broadcaster.preview)
+    send_test = WithAudience(Broadcaster.send_test)
     test_result = InThread(Broadcaster.test_result)
     cancel_test = InThread(Broadcaster.cancel_test)
-    rehearse = InThread(Broadcaster.rehearse)
+    rehearse = WithAudience(Broadcaster.rehearse)
     list = InThread(Broadcaster.list)
     index = InThread(Broadcaster.index)
     inspect = InThread(Broadcaster.inspect)

@@ -1,7 +1,7 @@
 """Coroutines made of synchronous methods: names, parameters and types are those of the methods, written only there."""
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, Self, TypeVar, overload
 
 from wabroadcast_core.async_api.threads import Threads
 
@@ -10,6 +10,11 @@ Result = TypeVar("Result")
 Piece = TypeVar("Piece")
 Wrapped = TypeVar("Wrapped")
 Part = TypeVar("Part", bound="AsyncPart[Any]")
+Draft = TypeVar("Draft")
+Recipient = TypeVar("Recipient")
+Draft_contra = TypeVar("Draft_contra", contravariant=True)
+Recipient_contra = TypeVar("Recipient_contra", contravariant=True)
+Result_co = TypeVar("Result_co", covariant=True)
 
 
 class AsyncPart(Generic[Wrapped]):
@@ -43,6 +48,50 @@ class InThread(Generic[Parameters, Result]):
 
         async def call(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
             return await threads.run(method, *args, **kwargs)
+
+        return call
+
+
+class TakesAudience(Protocol[Draft_contra, Recipient_contra, Parameters, Result_co]):
+    """The coroutine of a method that takes a draft and its recipients."""
+
+    def __call__(
+        self,
+        draft: Draft_contra,
+        recipients: Iterable[Recipient_contra] | AsyncIterable[Recipient_contra] | None = None,
+        *args: Parameters.args,
+        **kwargs: Parameters.kwargs,
+    ) -> Coroutine[Any, Any, Result_co]: ...
+
+
+class WithAudience(Generic[Draft, Recipient, Parameters, Result]):
+    """As :class:`InThread`, of a method that takes recipients, which may be an asynchronous iterable here."""
+
+    def __init__(
+        self, method: Callable[Concatenate[Any, Draft, Iterable[Recipient] | None, Parameters], Result]
+    ) -> None:
+        self.__wrapped__ = method
+        self.__doc__ = method.__doc__
+
+    @overload
+    def __get__(self, part: None, _: type) -> Self: ...
+    @overload
+    def __get__(self, part: AsyncPart[Any], _: type) -> TakesAudience[Draft, Recipient, Parameters, Result]: ...
+    def __get__(
+        self, part: AsyncPart[Any] | None, _: type
+    ) -> Self | TakesAudience[Draft, Recipient, Parameters, Result]:
+        if part is None:
+            return self
+        method: Callable[..., Result] = getattr(part.sync, self.__wrapped__.__name__)
+        threads = part.threads
+
+        async def call(
+            draft: Draft,
+            recipients: Iterable[Recipient] | AsyncIterable[Recipient] | None = None,
+            *args: Parameters.args,
+            **kwargs: Parameters.kwargs,
+        ) -> Result:
+            return await threads.run_reading(lambda read: method(draft, read, *args, **kwargs), recipients)
 
         return call
 

@@ -1,18 +1,23 @@
 """The namespaces of an asynchronous broadcaster. A test checks that no method of a namespace is missing here."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterable
+from functools import partial
 
-from wabroadcast_core.async_api.methods import AsyncPart, InThread, Iterated
+from wabroadcast_core.async_api.methods import AsyncPart, InThread, Iterated, WithAudience
+from wabroadcast_core.audience.submission import AnyRecipient
 from wabroadcast_core.callbacks.listing import Callbacks
 from wabroadcast_core.live.feed import LiveFeed
 from wabroadcast_core.live.listeners import LiveEvent
+from wabroadcast_core.models.base import DEFAULT_ACTOR
+from wabroadcast_core.models.draft import DraftView
+from wabroadcast_core.models.upload import UploadView
 from wabroadcast_core.services.activity import ActivityLog
 from wabroadcast_core.services.api_keys import ApiKeys
 from wabroadcast_core.services.blacklist import Blacklist
 from wabroadcast_core.services.connections import Connections
 from wabroadcast_core.services.contacts import Contacts
-from wabroadcast_core.services.drafts import Drafts
+from wabroadcast_core.services.drafts import Draft, Drafts
 from wabroadcast_core.services.metrics import Metrics
 from wabroadcast_core.services.queries import Queries
 from wabroadcast_core.services.sessions import Sessions
@@ -81,24 +86,58 @@ class AsyncBlacklist(AsyncPart[Blacklist]):
 class AsyncUploads(AsyncPart[Uploads]):
     """``uploads``, with coroutines."""
 
-    save = InThread(Uploads.save)
     get = InThread(Uploads.get)
     delete = InThread(Uploads.delete)
+
+    async def save(
+        self,
+        chunks: Iterable[bytes] | AsyncIterable[bytes],
+        *,
+        filename: str | None = None,
+        content_type: str | None = None,
+    ) -> UploadView:
+        """Stream a file into the store. If the stream breaks off, nothing is stored.
+
+        :param chunks: the bytes of the file, in pieces: also an asynchronous iterable, such as the body of a request.
+        :raises UnavailableError: the store cannot be reached.
+        """
+        save = partial(self.sync.save, filename=filename, content_type=content_type)
+        return await self.threads.run_reading(save, chunks, block=1)
 
 
 class AsyncDrafts(AsyncPart[Drafts]):
     """``drafts``, with coroutines."""
 
-    create = InThread(Drafts.create)
+    create = WithAudience(Drafts.create)
     list = InThread(Drafts.list)
     get = InThread(Drafts.get)
-    save = InThread(Drafts.save)
     delete = InThread(Drafts.delete)
     submit = InThread(Drafts.submit)
     copy = InThread(Drafts.copy)
     count = InThread(Drafts.count)
     preview = InThread(Drafts.preview)
     precedents = InThread(Drafts.precedents)
+
+    async def save(
+        self,
+        draft_id: str,
+        draft: Draft,
+        recipients: Iterable[AnyRecipient] | AsyncIterable[AnyRecipient] | None = None,
+        *,
+        versions: Collection[int],
+        actor: str = DEFAULT_ACTOR,
+    ) -> DraftView:
+        """Replace a draft as a whole.
+
+        :param recipients: the inline audience, if there is one; it may be an asynchronous iterable.
+        :param versions: those that may be replaced: as a rule the one that was read. Or :data:`ANY_VERSION`.
+        :raises NotFoundError: no draft has this id.
+        :raises VersionConflictError: it has another version; the error has both.
+        :raises ConflictError: it was submitted.
+        :raises InvalidInputError: a field is unknown or of a wrong type, or a recipient is not valid.
+        """
+        save = partial(self.sync.save, draft_id, draft, versions=versions, actor=actor)
+        return await self.threads.run_reading(save, recipients)
 
 
 class AsyncQueries(AsyncPart[Queries]):

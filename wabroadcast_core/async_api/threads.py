@@ -3,17 +3,19 @@
 import asyncio
 import contextvars
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Final, Generic, ParamSpec, TypeVar
 
+from wabroadcast_core.async_api.block_reader import BLOCK_PIECES, BlockReader
 from wabroadcast_core.errors import BroadcastError
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 Piece = TypeVar("Piece")
 
+READERS_SHARE: Final = 4  # one thread more for so many, for calls that read an asynchronous iterable
 _END: Final = object()  # of an iterator: a future cannot raise StopIteration
 
 
@@ -21,16 +23,20 @@ class Threads:
     """A bounded number of threads, for any event loop. There are none before :meth:`open`.
 
     A cancelled call that waits for a thread is not made. One that is running ends by itself, in its thread, which it
-    keeps until then; so there are never more threads than this number.
+    keeps until then; so there are never more threads than this number, and a quarter as many for :meth:`run_reading`.
     """
 
     def __init__(self, number: int) -> None:
         self._number = number
         self._executor: ThreadPoolExecutor | None = None
+        self._readers: ThreadPoolExecutor | None = None
 
     def open(self) -> None:
         """Take calls from now on; a second call does nothing."""
-        self._executor = self._executor or ThreadPoolExecutor(self._number, thread_name_prefix="wabroadcast-async")
+        if self._executor is None:
+            self._executor = ThreadPoolExecutor(self._number, thread_name_prefix="wabroadcast-async")
+            readers = max(1, self._number // READERS_SHARE)
+            self._readers = ThreadPoolExecutor(readers, thread_name_prefix="wabroadcast-reader")
 
     async def run(
         self, call: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs
@@ -39,10 +45,27 @@ class Threads:
 
         :raises BroadcastError: the broadcaster is not started, or is closed.
         """
-        if self._executor is None:
-            raise BroadcastError("the broadcaster is not started: call start() first, or use it in `async with`")
-        in_context = partial(contextvars.copy_context().run, partial(call, *args, **kwargs))
-        return await asyncio.get_running_loop().run_in_executor(self._executor, in_context)
+        return await _run_in(self._executor, partial(call, *args, **kwargs))
+
+    async def run_reading(
+        self,
+        call: Callable[[Any], Result],
+        pieces: Iterable[Any] | AsyncIterable[Any] | None,
+        *,
+        block: int = BLOCK_PIECES,
+    ) -> Result:
+        """Run a call with an iterable that it reads, which may be asynchronous.
+
+        A call that reads an asynchronous iterable has one of a few further threads, since it waits for the iterable,
+        which may need a thread itself.
+
+        :param block: the most pieces of an asynchronous iterable that are in memory.
+        :raises BroadcastError: the broadcaster is not started, or is closed.
+        """
+        if isinstance(pieces, Iterable) or not isinstance(pieces, AsyncIterable):
+            return await self.run(call, pieces)
+        reader = BlockReader(pieces, block=block)
+        return await reader.serve(_run_in(self._readers, partial(call, reader)))
 
     async def iterate(self, pieces: Iterator[Piece]) -> AsyncIterator[Piece]:
         """Yield what an iterator yields, each piece in one of the threads. The iterator is closed at the end."""
@@ -55,6 +78,9 @@ class Threads:
 
     def close(self) -> None:
         """Wait for the calls that are running; those that wait for a thread are cancelled."""
+        readers, self._readers = self._readers, None
+        if readers is not None:
+            readers.shutdown(cancel_futures=True)  # first: what they read may make calls
         executor, self._executor = self._executor, None
         if executor is not None:
             executor.shutdown(cancel_futures=True)
@@ -65,6 +91,16 @@ class Threads:
             pieces.close()
         else:
             self._executor.submit(pieces.close)
+
+
+def _run_in(executor: ThreadPoolExecutor | None, call: Callable[[], Result]) -> "asyncio.Future[Result]":
+    """Begin a call in a thread, with the context variables of the caller.
+
+    :raises BroadcastError: the broadcaster is not started, or is closed.
+    """
+    if executor is None:
+        raise BroadcastError("the broadcaster is not started: call start() first, or use it in `async with`")
+    return asyncio.get_running_loop().run_in_executor(executor, contextvars.copy_context().run, call)
 
 
 class _LockedIterator(Generic[Piece]):

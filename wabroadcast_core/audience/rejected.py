@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from sqlalchemy import RowMapping
 
 from wabroadcast_core.audience.cells import lasting_cell
-from wabroadcast_core.audience.columns import REJECTED_HEADERS
+from wabroadcast_core.audience.column_detection import REJECTED_HEADERS
 from wabroadcast_core.audience.table_files import csv_pieces
 from wabroadcast_core.sentences import unpack_sentence
 

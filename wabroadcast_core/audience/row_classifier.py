@@ -106,6 +106,16 @@ class RowClassifier:
                 self._skipped_message(key, number, row.name, variables, SkipReason.DUPLICATE, None)
             )
             return
+        self._render_row(classified, row, key, number=number, variables=variables)
+
+    def _render_row(
+        self, classified: ClassifiedRows, row: AudienceRow, key: int, *, number: str, variables: str | None
+    ) -> None:
+        """Render the text of a row, so that what it lacks is known before anything is sent.
+
+        :param number: of the row, in E.164.
+        :param variables: of the row, as they are stored.
+        """
         try:
             rendered = self._snapshot.render(number=number, name=row.name, variables=row.all_variables)
             self._check_length(rendered)

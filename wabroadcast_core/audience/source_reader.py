@@ -1,18 +1,30 @@
-"""Reading of a contact source in a thread of its own, so that one that hangs is left behind and holds no worker."""
+"""Reading of a contact source in a thread of its own, so that one that hangs is left behind and holds no worker.
+
+What it raises and yields is checked here: a bug of a source fails its broadcast with its name, and nothing else.
+"""
 
 import contextvars
+import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from queue import Empty, SimpleQueue
-from types import TracebackType
-from typing import Self
+from types import NoneType, TracebackType
+from typing import Final, Self
 
-from wabroadcast_core.errors import SourceError
+from pydantic_core import PydanticSerializationError, to_json
+
+from wabroadcast_core.errors import BroadcastError, SourceError
 from wabroadcast_core.models.recipient import AudienceRow
+from wabroadcast_core.plugin_faults import describe_fault
+from wabroadcast_core.plugins.time_limits import ExitError
 from wabroadcast_core.sentences import Sentence
 
+log = logging.getLogger(__name__)
+
 BLOCK = 100  # rows that are read at once where they are taken one by one
+REPAIR: Final = "repair its plugin, then submit again"
+_PLAIN: Final = frozenset({str, int, float, bool, NoneType})
 
 
 class SourceReader:
@@ -38,7 +50,7 @@ class SourceReader:
         self._signs_of_life = signs_of_life
         self._rows_read = 0
         self._requests: SimpleQueue[int] = SimpleQueue()  # amounts of rows; 0 ends the thread
-        self._replies: SimpleQueue[list[AudienceRow] | BaseException] = SimpleQueue()
+        self._replies: SimpleQueue[list[AudienceRow] | BroadcastError] = SimpleQueue()
         run = contextvars.copy_context().run
         threading.Thread(target=run, args=(self._work,), name=f"wabroadcast-source-{kind}", daemon=True).start()
 
@@ -51,8 +63,8 @@ class SourceReader:
     def take(self, count: int) -> list[AudienceRow]:
         """Return the next rows, at most ``count``; an empty list at the end.
 
-        :raises SourceError: the source hangs.
-        :raises BaseException: what the source raised.
+        :raises SourceError: the source hangs, raised an exception of its own, or yielded something that is not a row.
+        :raises BroadcastError: the source raised it.
         """
         self._requests.put(count)
         while True:
@@ -67,7 +79,7 @@ class SourceReader:
                     )
                     raise SourceError(Sentence("source_hangs", text, kind=self._kind, seconds=self._seconds)) from None
                 continue
-            if isinstance(reply, BaseException):
+            if isinstance(reply, BroadcastError):
                 raise reply
             return reply
 
@@ -90,10 +102,53 @@ class SourceReader:
             rows = iter(self._read())
             while count := self._requests.get():
                 self._replies.put(list(islice(self._counted(rows), count)))
-        except BaseException as error:  # noqa: BLE001 - raised in the caller of `take`
+        except BroadcastError as error:
             self._replies.put(error)
+        except BaseException as error:  # noqa: BLE001 - whatever a plugin raises, the caller of `take` gets an error
+            self._replies.put(source_failure(self._kind, error))
 
     def _counted(self, rows: Iterator[AudienceRow]) -> Iterator[AudienceRow]:
         for row in rows:
+            if (fault := _fault_of(row)) is not None:
+                raise SourceError(f"the contact source {self._kind} yielded {fault}: {REPAIR}")
             self._rows_read += 1
             yield row
+
+
+def source_failure(kind: str, error: BaseException) -> SourceError:
+    """Log the bug of a contact source, and return the error that its caller gets.
+
+    :param kind: of the source.
+    """
+    if isinstance(error, ExitError) and error.__cause__ is not None:
+        error = error.__cause__
+    log.error("the contact source %s failed: %s", kind, describe_fault(error))
+    return SourceError(f"the contact source {kind} failed with {type(error).__name__} (see the log): {REPAIR}")
+
+
+def _fault_of(row: object) -> str | None:
+    """Return what is wrong with the types of a row; None if nothing is."""
+    if not isinstance(row, AudienceRow):
+        return f"{type(row).__name__} instead of an AudienceRow"
+    if row.fault is not None:
+        return None  # the other fields may be wrong then
+    return _fault_of_fields(row.number, row.name, row.variables)
+
+
+def _fault_of_fields(number: object, name: object, variables: object) -> str | None:
+    if not isinstance(number, str):
+        return f"a row whose number is {type(number).__name__} instead of str"
+    if not isinstance(name, str | None):
+        return f"a row whose name is {type(name).__name__} instead of str or None"
+    if not isinstance(variables, Mapping) or not all(isinstance(key, str) for key in variables):
+        return "a row whose variables are not a dict of values by name"
+    odd = (value for value in variables.values() if type(value) not in _PLAIN)
+    return next(("a row with a variable that JSON cannot hold" for value in odd if not _has_json(value)), None)
+
+
+def _has_json(value: object) -> bool:
+    try:
+        to_json(value)
+    except PydanticSerializationError:
+        return False
+    return True

@@ -5,10 +5,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from wabroadcast_core.audience.columns import Columns
-from wabroadcast_core.audience.source_reader import SourceReader
+from wabroadcast_core.audience.source_reader import SourceReader, source_failure
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import BroadcastError, Fault, InvalidInputError, SourceError
 from wabroadcast_core.hookspecs import ChecksSettings, ContactSource, SourceContext
@@ -47,20 +47,22 @@ def open_source(context: Context, source: Mapping[str, Any], *, is_over: Callabl
     :param is_over: ends its reading; see :attr:`SourceContext.is_over`.
     :raises NotFoundError: no plugin has a contact source of this type.
     :raises InvalidInputError: a field of ``source`` is invalid.
-    :raises SourceError: the source hangs.
+    :raises SourceError: the source hangs or fails.
     """
     fields = dict(source)
     kind = context.plugins.contact_source(fields.pop("type", ""))
-    try:
-        settings = kind.Settings.model_validate(fields)
-    except ValidationError as error:
-        raise InvalidInputError(_faults_of_settings(error, kind.kind)) from error
     given, seconds = source_context(context, is_over=is_over), context.settings.plugin_seconds
     try:
-        opened, faults = run_limited(lambda: _open(kind, settings, given), seconds=seconds, name=f"open-{kind.kind}")
+        opened, faults = run_limited(lambda: _open(kind, fields, given), seconds=seconds, name=f"open-{kind.kind}")
+    except ValidationError as error:
+        raise InvalidInputError(_faults_of_settings(error, kind.kind)) from error
     except TimeLimitError as error:
         text = "the contact source {kind} cannot be opened: {error}"
         raise SourceError(Sentence("source_not_opened", text, kind=kind.kind, error=foreign(str(error)))) from error
+    except BroadcastError:
+        raise
+    except Exception as error:
+        raise source_failure(kind.kind, error) from error
     if faults:
         raise InvalidInputError([Fault(f"source.{fault.path}", fault.message) for fault in faults])
     return opened
@@ -77,10 +79,10 @@ def _faults_of_settings(error: ValidationError, kind: str) -> list[Fault]:
 
 
 def _open(
-    kind: type[ContactSource], settings: BaseModel, given: SourceContext
+    kind: type[ContactSource], fields: Mapping[str, Any], given: SourceContext
 ) -> tuple[ContactSource, Sequence[Fault]]:
     """Create a contact source, and return it with the faults of its settings that it finds."""
-    opened = kind(settings, given)
+    opened = kind(kind.Settings.model_validate(fields), given)
     return opened, opened.check_settings() if isinstance(opened, ChecksSettings) else ()
 
 

@@ -113,6 +113,10 @@ class Submission:
                 stored(conn, made.key)
             return made
 
+        return self._insert_or_discard(insert, upload_id)
+
+    def _insert_or_discard(self, insert: Callable[[Connection], Submitted], upload_id: str | None) -> Submitted:
+        """Store a broadcast; delete the upload of its recipients if there is no new broadcast that needs it."""
         try:
             submitted = self.insert_once(insert)
         except (ConflictError, InvalidInputError):
@@ -349,9 +353,8 @@ def _unknown_variables(content: CompiledContent, names: Sequence[str] | None) ->
 
 def _refuse_empty(size: int) -> None:
     if not size:
-        raise InvalidInputError(
-            [Fault("recipients", Sentence("no_recipients", "the list is empty: give at least one recipient"))]
-        )
+        text = "the list is empty: give at least one recipient"
+        raise InvalidInputError([Fault("recipients", Sentence("no_recipients", text))])
 
 
 def _recipient_faults(recipients: Iterable[AnyRecipient]) -> Sequence[Fault]:

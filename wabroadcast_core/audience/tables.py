@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import TypeAlias
 
-from wabroadcast_core.audience.columns import NO_HEADER, Columns, find_columns
+from wabroadcast_core.audience.column_detection import NO_HEADER, find_columns
+from wabroadcast_core.audience.columns import Columns
 from wabroadcast_core.audience.headers import rank_number
 from wabroadcast_core.audience.number_columns import Cells
 from wabroadcast_core.errors import FileError, NoNumbersError

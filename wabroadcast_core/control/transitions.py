@@ -184,18 +184,7 @@ def retry_broadcast(
     :raises ConflictError: the broadcast was cancelled, its audience could not be read, its connections are deleted, or
         messages of this status cannot be retried.
     """
-    if status not in {MessageStatus.FAILED, MessageStatus.UNKNOWN}:
-        raise ConflictError(f"{status} messages cannot be retried: choose failed or unknown ones", status=row["status"])
-    if row["status"] not in _RETRY_FROM:
-        raise ConflictError(
-            f"the broadcast is {row['status']}: its messages cannot be retried; submit a new broadcast instead",
-            status=row["status"],
-        )
-    if not broadcast_store.has_connection(conn, row["id"]):
-        raise ConflictError(
-            "the connection of the broadcast was deleted: submit a new broadcast instead of a retry",
-            status=row["status"],
-        )
+    _check_retry(conn, row, status)
     if status == MessageStatus.FAILED:
         low, high = message_store.message_key(row["id"], 0), message_store.message_key(row["id"] + 1, 0)
         attempt_store.keep_accepted(conn, low=low, high=high, code=code)
@@ -212,6 +201,25 @@ def retry_broadcast(
     detail = say("retried_with" if code else "retried", n=moved, status=status.value, **with_code)
     audit_log.record_action(conn, action="retry", actor=actor, now=now, broadcast_id=row["id"], detail=detail)
     return moved
+
+
+def _check_retry(conn: Connection, row: RowMapping, status: MessageStatus) -> None:
+    """Check that the messages of a status can be queued again.
+
+    :raises ConflictError: they cannot.
+    """
+    if status not in {MessageStatus.FAILED, MessageStatus.UNKNOWN}:
+        raise ConflictError(f"{status} messages cannot be retried: choose failed or unknown ones", status=row["status"])
+    if row["status"] not in _RETRY_FROM:
+        raise ConflictError(
+            f"the broadcast is {row['status']}: its messages cannot be retried; submit a new broadcast instead",
+            status=row["status"],
+        )
+    if not broadcast_store.has_connection(conn, row["id"]):
+        raise ConflictError(
+            "the connection of the broadcast was deleted: submit a new broadcast instead of a retry",
+            status=row["status"],
+        )
 
 
 def reschedule_broadcast(

@@ -15,7 +15,7 @@ from wabroadcast_core.errors import SendError
 from wabroadcast_core.hookspecs import ChecksConnection
 from wabroadcast_core.inbound.processor import DISCONNECTED
 from wabroadcast_core.keys import Keys
-from wabroadcast_core.plugin_faults import PLUGIN_FAULTS, describe_fault
+from wabroadcast_core.plugin_faults import LOOP_ENDS, describe_fault
 from wabroadcast_core.snapshots import ConnectionSnapshot
 from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.store.group_commit import UnitOfWork
@@ -90,7 +90,9 @@ async def _works(sender: ChecksConnection, connection: ConnectionSnapshot) -> bo
             event: object = await sender.check_connection()
     except (SendError, TimeoutError):
         return False
-    except PLUGIN_FAULTS as error:
+    except LOOP_ENDS:
+        raise
+    except BaseException as error:  # noqa: BLE001 - a bug of a plugin
         fault = describe_fault(error)
         log.error("connection %s: its sender failed to check the account: %s; it stays paused", connection.name, fault)  # noqa: TRY400 - its text may hold anything
         return False

@@ -97,6 +97,7 @@ class Engine:
             (self._recover, "recovery", recover_seconds),
             (parts.unknown_outcomes.settle_all, "settling unknown messages", recover_seconds),
             (parts.connection_checks.check_all, "checking disconnected connections", recover_seconds),
+            (self._close_replaced_senders, "closing senders with old settings", recover_seconds),
             (self._delete_old, "deleting what is no longer needed", recover_seconds),
             (self._report_failures, "reporting the failures of plugins", recover_seconds),
             (parts.callbacks.queue_due, "queueing callbacks", LOOK_SECONDS),
@@ -162,6 +163,9 @@ class Engine:
     async def _delete_old(self) -> None:
         """Delete old uploads, beside the recovery: that may take minutes, in which the lease must be kept."""
         await self._parts.retention.delete_old(now=self._context.clock.now())
+
+    async def _close_replaced_senders(self) -> None:
+        await self._parts.live_senders.close_replaced(after=self._settings.send_seconds)
 
     async def _report_failures(self) -> None:
         """Report what plugins failed at in this process, for ``wabroadcast plugins``."""

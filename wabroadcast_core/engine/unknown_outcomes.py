@@ -12,7 +12,7 @@ from wabroadcast_core.hookspecs import FindsMessages
 from wabroadcast_core.models.message import Accepted
 from wabroadcast_core.models.receipt import Receipt
 from wabroadcast_core.outcomes.receipts import apply_receipts
-from wabroadcast_core.plugin_faults import PLUGIN_FAULTS, describe_fault
+from wabroadcast_core.plugin_faults import LOOP_ENDS, describe_fault
 from wabroadcast_core.snapshots import ConnectionSnapshot
 from wabroadcast_core.store import unknown as unknown_store
 from wabroadcast_core.store.group_commit import UnitOfWork
@@ -77,7 +77,9 @@ class UnknownOutcomes:
                 found: object = await sender.find_message(message.message_id, message.number)
         except (SendError, TimeoutError):
             return
-        except PLUGIN_FAULTS as error:  # a bug of a plugin leaves the message unknown
+        except LOOP_ENDS:
+            raise
+        except BaseException as error:  # noqa: BLE001 - a bug of a plugin leaves the message unknown
             fault = describe_fault(error)
             log.error("connection %s: its sender failed to look up a message (%s): %s", connection.name, fault, STAYS)  # noqa: TRY400 - its text may hold anything
             return

@@ -22,11 +22,11 @@ from wabroadcast_core.inbound.refusals import RefusalLog
 from wabroadcast_core.inbound.shared_webhooks import SharesWebhook
 from wabroadcast_core.models.receipt import WebhookRequest
 from wabroadcast_core.models.status import Rank
-from wabroadcast_core.plugin_faults import PLUGIN_FAULTS, describe_fault
+from wabroadcast_core.plugin_faults import describe_fault
 from wabroadcast_core.snapshots import ConnectionSnapshot
 from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.store import webhook_calls as call_store
-from wabroadcast_core.transport.sender_contexts import SenderContexts, make_sender
+from wabroadcast_core.transport.sender_contexts import SenderContexts, close_senders, make_sender
 
 log = logging.getLogger(__name__)
 
@@ -200,7 +200,7 @@ def _verify(call: _Call, snapshot: ConnectionSnapshot, verifiers: "Verifiers") -
         if isinstance(error, (WebhookRefusedError, NotFoundError)):
             verifiers.refusals.add(snapshot.name, error)
         call.answer.set_exception(error)
-    except PLUGIN_FAULTS as error:
+    except BaseException as error:  # noqa: BLE001 - whatever it is, other calls are verified
         log.error(  # noqa: TRY400 - the error's text may hold anything
             "connection %s: its sender failed to verify a webhook call; the call is refused: %s",
             snapshot.name,
@@ -247,7 +247,7 @@ class Verifiers:
         if isinstance(sender, KeepsCalls):
             try:
                 return sender.kept_call(request)
-            except PLUGIN_FAULTS as error:
+            except BaseException as error:  # noqa: BLE001 - whatever it is, the call is stored
                 log.error(  # noqa: TRY400 - the error's text may hold anything
                     "connection %s: its sender failed to reduce a webhook call; its body is kept: %s",
                     snapshot.name,
@@ -271,14 +271,15 @@ class Verifiers:
             sender.verify_webhook(request)
         except WebhookRefusedError:
             return False  # of another app
-        except PLUGIN_FAULTS as error:  # a bug of the sender, or its settings are broken
+        except BaseException as error:  # noqa: BLE001 - a bug of the sender, or its settings are broken
             name, fault = snapshot.name, describe_fault(error)
             log.warning("connection %s: a call to another address cannot be verified for it: %s", name, fault)
             return False
         return True
 
     def close(self) -> None:
-        """Close the senders' contexts and the event loop."""
+        """Close the senders, their contexts and the event loop."""
+        self._loop.run_until_complete(close_senders(sender for _, sender in self._senders.values()))
         self._loop.run_until_complete(self._contexts.close())
         self._loop.close()
 
@@ -293,6 +294,8 @@ class Verifiers:
         if not isinstance(sender, ParsesWebhooks):
             raise NotFoundError("webhook of connection", snapshot.name, hint="its sender accepts no webhook calls")
         self._senders[snapshot.id] = (snapshot.revision, sender)
+        if known is not None:
+            self._loop.run_until_complete(close_senders([known[1]]))
         return sender
 
     async def _make(self, snapshot: ConnectionSnapshot) -> object:

@@ -22,7 +22,7 @@ from wabroadcast_core.inbound.hidden_numbers import fill_in_numbers
 from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, ProviderEvents, Receipt
 from wabroadcast_core.outcomes.opt_outs import Consent, ConsentWords, forms_of, is_opt_out, opt_in, opt_out
 from wabroadcast_core.outcomes.receipts import Failure, apply_receipts
-from wabroadcast_core.plugin_faults import PLUGIN_FAULTS, describe_fault
+from wabroadcast_core.plugin_faults import describe_fault
 from wabroadcast_core.snapshots import ConnectionSnapshot
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import identities as identity_store
@@ -175,7 +175,7 @@ class InboundProcessor:
             for _, request in calls:
                 try:
                     events += sender.parse_webhook(request)
-                except PLUGIN_FAULTS as error:  # a bug of the sender
+                except BaseException as error:  # noqa: BLE001 - a bug of the sender
                     fault = describe_fault(error)
                     log.error("connection %s: a webhook call cannot be parsed and is dropped: %s", name, fault)  # noqa: TRY400 - its text may hold anything
         batch = self._apply(unit, connection_id, events)

@@ -76,13 +76,14 @@ def faults_of_capabilities(given: Any) -> list[str]:
     types = fields["types"]
     if not isinstance(types, AbstractSet) or not types or not types <= TYPES:
         return [f"capabilities.types is not a set of some of {', '.join(sorted(TYPES))}"]
-    flags = ("ban_risk", "client_message_ids", "number_check")
+    flags = ("ban_risk", "client_message_ids", "number_check", "simulated")
     lengths = [name for name in ("text_length", "caption_length") if not _is_positive(fields[name])]
     return [
         *(f"capabilities.{name} is not a positive whole number" for name in lengths),
         *(f"capabilities.{name} is not True or False" for name in flags if not isinstance(fields[name], bool)),
         *_media(fields),
         *([] if isinstance(fields["limits"], Limits) else ["capabilities.limits is not a Limits object"]),
+        *([] if isinstance(fields["test_numbers"], Mapping) else ["capabilities.test_numbers is not a mapping"]),
     ]
 
 

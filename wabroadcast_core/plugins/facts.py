@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from wabroadcast_core.hookspecs import Hooks
-from wabroadcast_core.plugins.loading import Origin, PluginLoader
+from wabroadcast_core.plugins.entry_points import Origin
+from wabroadcast_core.plugins.loading import PluginLoader
 from wabroadcast_core.plugins.quarantine import Quarantined
 
 HOOK_NAMES: Final = tuple(name for name in vars(Hooks) if name.startswith("wab_"))  # as a broadcast meets them

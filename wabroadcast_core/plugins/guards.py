@@ -1,7 +1,9 @@
 """Guards around the hooks of plugins: pluggy calls the guard, which calls the hook, contains and names its failures."""
 
 import copy
+import inspect
 import logging
+import re
 import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextvars import ContextVar
@@ -19,6 +21,7 @@ from wabroadcast_core.plugins.time_limits import ExitError, HookLimit, TimeLimit
 log = logging.getLogger(__name__)
 
 BEFORE_SEND: Final = "wab_before_send"  # called on the event loop, without a thread: the watchdog names one that hangs
+_E164: Final = re.compile(r"\+[1-9][0-9]*")
 CLASS_HOOKS: Final = ("wab_senders", "wab_contact_sources")  # called once, when a plugin is loaded, within its time
 
 
@@ -83,11 +86,18 @@ class Guard:
 
         :raises NonsenseError: it is not.
         """
-        if self.hook not in STOP_HOOKS or result is None:
+        if result is None:
+            return None
+        if inspect.isawaitable(result) or inspect.isgenerator(result) or inspect.isasyncgen(result):
+            _discard(result)
+            raise NonsenseError(
+                f"it returned {type(result).__name__}, so nothing of it ran: use neither async nor yield"
+            )
+        if self.hook not in STOP_HOOKS:
             return result
         if not isinstance(result, Mapping):
             raise NonsenseError(f"a result of the type {type(result).__name__} instead of a dict of reasons by number")
-        return {str(number): _as_text(reason) for number, reason in result.items()}
+        return _reasons_of(result)
 
     def note(self, error: BaseException) -> None:
         """Count, log and record a failure."""
@@ -179,12 +189,36 @@ def _finish(guard: Guard, wrapper: Generator[None, Any, Any], result: Any, *, re
     try:
         wrapper.send(result)
     except StopIteration as end:
-        if not returns_result or isinstance(end.value, list):
+        if not returns_result or _is_list_of_results(end.value, guard.hook):
             return end.value
         guard.note(NonsenseError(f"the wrapper returned {type(end.value).__name__} instead of the list of results"))
     except PLUGIN_FAULTS as error:
         _note_or_raise(guard, error)
     return result
+
+
+def _reasons_of(result: Mapping[Any, Any]) -> dict[str, str]:
+    """Return the reasons of a blacklist or a validator by number.
+
+    :raises NonsenseError: a reason is missing, or a number has another spelling than the given ones: it would block no
+        message.
+    """
+    reasons = {str(number): _as_text(reason) for number, reason in result.items()}
+    if any(reason is None or isinstance(reason, bool) for reason in result.values()) or "" in reasons.values():
+        raise NonsenseError("a number without a reason: return only the numbers that must not be messaged")
+    if odd := sum(_E164.fullmatch(number) is None for number in reasons):
+        raise NonsenseError(f"numbers in another spelling than the given ones ({odd}): return them as they are given")
+    return reasons
+
+
+def _is_list_of_results(value: object, hook: str) -> bool:
+    return isinstance(value, list) and (hook not in STOP_HOOKS or all(isinstance(each, Mapping) for each in value))
+
+
+def _discard(result: Any) -> None:
+    """Close a coroutine or a generator that will not run, so that Python does not warn of it later."""
+    if inspect.iscoroutine(result) or inspect.isgenerator(result):
+        result.close()
 
 
 def _note_or_raise(guard: Guard, error: BaseException) -> None:

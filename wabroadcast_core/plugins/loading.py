@@ -1,11 +1,12 @@
 """Loading of plugins: each is imported, created and checked on its own; one that cannot be used is quarantined."""
 
 import inspect
+import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Final, TypeVar
+from dataclasses import replace
+from importlib.metadata import EntryPoint
+from typing import Any, TypeVar
 
 import pluggy
 
@@ -13,37 +14,28 @@ from wabroadcast_core.errors import BroadcastError, PluginError, SetupError
 from wabroadcast_core.hookspecs import NAMESPACE, ContactSource, Hooks, Sender
 from wabroadcast_core.plugin_faults import describe_fault
 from wabroadcast_core.plugins.class_checks import faults_of_contact_source, faults_of_sender
+from wabroadcast_core.plugins.entry_points import (
+    BUILTIN,
+    BUILTIN_PACKAGE,
+    Origin,
+    UnfitError,
+    import_members,
+    installed_entries,
+    module_of,
+    name_of,
+    origin_of,
+)
 from wabroadcast_core.plugins.failures import Failures
 from wabroadcast_core.plugins.given_classes import is_plugin_of, plugin_of
-from wabroadcast_core.plugins.guards import guard_hooks
+from wabroadcast_core.plugins.guards import CLASS_HOOKS, guard_hooks
+from wabroadcast_core.plugins.kept_logging import LoggingState
 from wabroadcast_core.plugins.quarantine import Quarantined, has_stop_hooks, may_have_stop_hooks, unmarked_hooks
 from wabroadcast_core.plugins.time_limits import ExitError, TimeLimitError, run_limited
 from wabroadcast_core.settings import Settings
 
+log = logging.getLogger(__name__)
+
 T = TypeVar("T")
-
-BUILTIN: Final = "builtin"  # the reserved name of the entry point of this distribution
-_BUILTIN_PACKAGE: Final = "wabroadcast_plugins"
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a plugin comes from."""
-
-    module: str = ""
-    distribution: str = ""
-    version: str = ""
-
-
-class UnfitError(Exception):
-    """A plugin cannot be used. The text says why, without that of an exception which may hold a secret.
-
-    :param kinds: of its senders and contact sources, as far as they are known.
-    """
-
-    def __init__(self, reason: str, *, kinds: Iterable[str] = ()) -> None:
-        super().__init__(reason)
-        self.kinds = tuple(kinds)
 
 
 class TurnedOff:
@@ -73,8 +65,8 @@ class PluginLoader:
 
     def load_installed(self) -> None:
         """Load the plugins that distributions offer as entry points, the built-in ones first."""
-        for entry in _installed_entries():
-            origin = _origin_of(entry)
+        for entry in installed_entries():
+            origin = origin_of(entry)
             own_name = f"{entry.name}@{origin.distribution}"
             blocked = [name for name in (entry.name, own_name) if self.manager.is_blocked(name)]
             if blocked:
@@ -89,9 +81,9 @@ class PluginLoader:
         :raises PluginError: it was passed before.
         """
         if any(is_plugin_of(present, plugin) for _, present in self.manager.list_name_plugin()):
-            raise PluginError(f"the plugin {_name_of(plugin)} is given twice: give it once")
-        name = self._free_name(_name_of(plugin))
-        self.origins[name] = Origin(module=_module_of(plugin))
+            raise PluginError(f"the plugin {name_of(plugin)} is given twice: give it once")
+        name = self._free_name(name_of(plugin))
+        self.origins[name] = Origin(module=module_of(plugin))
         if not self.manager.is_blocked(name):
             self._load(name, plugin_of(plugin))
 
@@ -114,25 +106,25 @@ class PluginLoader:
     # --- one plugin --------------------------------------------------------------------------------------------
 
     def _load_entry(self, name: str, entry: EntryPoint) -> None:
-        origin = _origin_of(entry)
+        origin = origin_of(entry)
         try:
             self._check_name(name, entry)
-            members = self._within_time(lambda: _import_members(entry), "its import", name)
+            members = self._within_time(lambda: import_members(entry), "its import", name)
         except Exception as error:  # noqa: BLE001 - whatever it is, the others are loaded
             self._quarantine(name, error, origin, act="imported", may_stop=may_have_stop_hooks(entry))
             return
-        for member, plugin in members:
-            full_name = f"{name}.{member}" if member else name
-            self.origins[full_name] = replace(origin, module=_module_of(plugin))
+        for member in members:
+            full_name = f"{name}.{member.name}" if member.name else name
+            self.origins[full_name] = replace(origin, module=member.module)
             if not self.manager.is_blocked(full_name):
-                self._load(full_name, plugin)
+                self._load(full_name, member.plugin)
 
     def _check_name(self, name: str, entry: EntryPoint) -> None:
         """Check that the name of an entry point is its own.
 
         :raises UnfitError: it is reserved, or another distribution has it.
         """
-        if entry.name.partition(".")[0] == BUILTIN and entry.value != _BUILTIN_PACKAGE:
+        if entry.name.partition(".")[0] == BUILTIN and entry.value != BUILTIN_PACKAGE:
             raise UnfitError(f"its entry point is named {entry.name}, and this name is that of the built-in plugins")
         if name != entry.name:
             other = self._entries[entry.name].distribution
@@ -151,28 +143,36 @@ class PluginLoader:
         except SetupError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the others are loaded
-            self._quarantine(name, error, self.origins[name], act="created", may_stop=has_stop_hooks(created))
+            self._quarantine(name, error, self.origins[name], act="created", may_stop=_may_stop(created))
 
     def _register(self, name: str, plugin: object) -> None:
         """Register the hooks of a plugin.
 
-        :raises UnfitError: a hook is unknown, is not marked, is a coroutine function, or has an unknown argument.
+        :raises UnfitError: it has no hook, or one that is unknown, is not marked or never runs, or its name is taken.
         """
         if unmarked := unmarked_hooks(plugin):
             raise UnfitError(f"its {unmarked[0]} is not marked as a hook: put @hookimpl above it")
         if self.manager.has_plugin(name):
             raise UnfitError(f"another plugin has the name {name} too, and only one of them can run")
+        if (other := self.manager.get_name(plugin)) is not None:
+            raise UnfitError(f"it is the same object as the plugin {other}")
         try:
             self.manager.register(plugin, name=name)
             self.manager.check_pending()
-        except (pluggy.PluginValidationError, ValueError) as error:
+        except pluggy.PluginValidationError as error:
             self._unregister(name)
             raise UnfitError(f"its hooks do not fit: {_one_line(error)}") from error
-        for hook, function in _hook_functions(self.manager, plugin):
-            if inspect.iscoroutinefunction(function):
+        except Exception:
+            self._unregister(name)
+            raise
+        if not isinstance(plugin, TurnedOff) and not self.manager.get_hookcallers(plugin):
+            self._unregister(name)
+            raise UnfitError("it has no hook: put @hookimpl above its functions, or correct its entry point")
+        for hook, implementation in _implementations(self.manager, plugin):
+            if (fault := _fault_of_hook(hook, implementation)) is not None:
                 self._unregister(name)
-                raise UnfitError(f"its hook {hook} is a coroutine function: define it with def")
-            self._hook_files[_file_of(function)] = name
+                raise UnfitError(f"its hook {hook} {fault}")
+            self._hook_files[_file_of(implementation.function)] = name
         seconds = self._settings.plugin_seconds
         guard_hooks(self.manager, plugin, name, seconds=seconds, failures=self.failures)
 
@@ -234,13 +234,18 @@ class PluginLoader:
 
         :raises UnfitError: it did not end in time.
         """
-        seconds = self._settings.plugin_load_seconds
+        seconds, before = self._settings.plugin_load_seconds, LoggingState.read()
         try:
             return run_limited(work, seconds=seconds, name=f"load-{name}")
         except TimeLimitError as error:
             raise UnfitError(f"{what} has not ended within {seconds:g} s") from error
         except ExitError as error:
             raise UnfitError(f"{what} tried to end the process: {error}") from error
+        finally:
+            if before.restore():
+                fault = f"{what} changed the logging of the whole process, which is undone"
+                self.failures.add(name, "loading", fault)
+                log.warning("plugin %s: %s", name, fault)
 
     def _quarantine(self, name: str, error: Exception, origin: Origin, *, act: str, may_stop: bool) -> None:
         reason = str(error) if isinstance(error, UnfitError) else f"it cannot be {act}: {_describe(error)}"
@@ -267,28 +272,6 @@ class PluginLoader:
         return free
 
 
-def _installed_entries() -> list[EntryPoint]:
-    """Return the entry points of the group: the built-in one, then the others by name and distribution."""
-
-    def rank(entry: EntryPoint) -> tuple[bool, str, str]:
-        return entry.value != _BUILTIN_PACKAGE, entry.name, _origin_of(entry).distribution
-
-    return sorted(entry_points(group=NAMESPACE), key=rank)
-
-
-def _origin_of(entry: EntryPoint) -> Origin:
-    if entry.dist is None:
-        return Origin(module=entry.value)
-    return Origin(module=entry.value, distribution=entry.dist.name, version=entry.dist.version)
-
-
-def _import_members(entry: EntryPoint) -> list[tuple[str, object]]:
-    """Import the plugins of an entry point, each with its name in the package; that of a single one is empty."""
-    loaded = entry.load()
-    plugins = getattr(loaded, "PLUGINS", None)
-    return [("", loaded)] if plugins is None else [(_name_of(plugin).rpartition(".")[2], plugin) for plugin in plugins]
-
-
 def _create(plugin: object, settings: Settings) -> object:
     """Return the object to register for a plugin.
 
@@ -302,12 +285,41 @@ def _create(plugin: object, settings: Settings) -> object:
     return TurnedOff(plugin) if created is None else created
 
 
-def _hook_functions(manager: pluggy.PluginManager, plugin: object) -> Iterator[tuple[str, Callable[..., Any]]]:
+def _implementations(manager: pluggy.PluginManager, plugin: object) -> Iterator[tuple[str, pluggy.HookImpl]]:
     """Yield the hooks of a registered plugin, by name."""
     for caller in manager.get_hookcallers(plugin) or []:
         for implementation in caller.get_hookimpls():
             if implementation.plugin is plugin:
-                yield caller.name, implementation.function
+                yield caller.name, implementation
+
+
+def _fault_of_hook(hook: str, implementation: pluggy.HookImpl) -> str | None:
+    """Return what keeps a hook from running; None if nothing does."""
+    function = implementation.function
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        return "is a coroutine function: define it with def"
+    is_wrapper = implementation.wrapper or implementation.hookwrapper
+    if inspect.isgeneratorfunction(function) and not is_wrapper and hook not in CLASS_HOOKS:
+        return "is a generator function: return the result, or mark it with hookimpl(wrapper=True)"
+    if _needs_object(implementation):
+        return "is a method of a class that was given: give an object of the class"
+    return None
+
+
+def _needs_object(implementation: pluggy.HookImpl) -> bool:
+    """Return whether a hook is a method without its object, because a class was given in the place of an object."""
+    if not isinstance(implementation.plugin, type):
+        return False
+    first = next(iter(inspect.signature(implementation.function).parameters), None)
+    return first is not None and first not in (*implementation.argnames, *implementation.kwargnames)
+
+
+def _may_stop(plugin: object) -> bool:
+    """Return whether a plugin is, or may be, a blacklist or a validator."""
+    try:
+        return has_stop_hooks(plugin)
+    except Exception:  # noqa: BLE001 - an object that raises whatever is read of it
+        return True
 
 
 def _file_of(function: Callable[..., Any]) -> str:
@@ -330,14 +342,6 @@ def _by_kind(classes: Sequence[Any], faults_of: Callable[[Any], list[str]]) -> d
             raise UnfitError(f"two of its classes have the kind {kind!r}")
         found[kind] = each
     return found
-
-
-def _name_of(plugin: object) -> str:
-    return str(getattr(plugin, "__name__", type(plugin).__name__))
-
-
-def _module_of(plugin: object) -> str:
-    return str(getattr(plugin, "__name__", type(plugin).__module__))
 
 
 def _describe(error: Exception) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Final
 
 from wabroadcast_core.hookspecs import NAMESPACE, Hooks
@@ -49,11 +50,11 @@ class Quarantined:
 def has_stop_hooks(plugin: object) -> bool:
     """Return whether a plugin, which was imported, implements a stop hook, perhaps under a misspelled name.
 
-    A module that creates its plugin later is searched for the hooks' names, with the package that it is in.
+    A module that creates its plugin later, or has no hook itself, is searched for the hooks' names, with its package.
     """
-    if hasattr(plugin, "create_plugin"):
-        return _creates_stop_hooks(str(getattr(plugin, "__name__", type(plugin).__module__)))
     marks = _marks_in(plugin).items()
+    if hasattr(plugin, "create_plugin") or (isinstance(plugin, ModuleType) and not marks):
+        return _creates_stop_hooks(str(getattr(plugin, "__name__", type(plugin).__module__)))
     named = [name if mark is None else mark.get("specname") or name for name, mark in marks]
     return any(_is_stop_hook(name) for name in named)
 

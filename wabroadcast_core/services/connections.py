@@ -15,7 +15,7 @@ from sqlalchemy import Connection, RowMapping
 
 from wabroadcast_core.audience.capabilities import default_connections
 from wabroadcast_core.control.announcements import Announcement, announce
-from wabroadcast_core.errors import ConflictError, Fault, InvalidInputError, NotFoundError
+from wabroadcast_core.errors import ConflictError, Fault, InvalidInputError, NotFoundError, PluginError
 from wabroadcast_core.hookspecs import Sender
 from wabroadcast_core.models.base import DEFAULT_ACTOR, faults_of, parse_model
 from wabroadcast_core.models.connection import (
@@ -32,6 +32,7 @@ from wabroadcast_core.models.page import Page
 from wabroadcast_core.models.status import ConnectionState
 from wabroadcast_core.models.waiting import WaitingFor
 from wabroadcast_core.pacing.pace import end_cool_down
+from wabroadcast_core.plugin_faults import describe_fault
 from wabroadcast_core.plugins.time_limits import ExitError, TimeLimitError, run_limited
 from wabroadcast_core.sentence_texts import say
 from wabroadcast_core.sentences import Sentence
@@ -308,11 +309,26 @@ class Connections(ConnectionReads):
         is_allowed = self._context.settings.provider_addresses.allow
         if faults := [*address_faults(settings, is_allowed=is_allowed), *mask_faults(settings)]:
             raise InvalidInputError(faults)
+        self._check_settings(sender, settings)
+        return settings
+
+    def _check_settings(self, sender: type[Sender], settings: Mapping[str, Any]) -> None:
+        """Check the settings of a connection with the model of its sender, which is code of a plugin.
+
+        :raises InvalidInputError: they are not valid.
+        :raises PluginError: the model fails or hangs.
+        """
+        seconds, kind = self._context.settings.plugin_seconds, sender.kind
         try:
-            sender.Settings.model_validate(settings)
+            run_limited(lambda: sender.Settings.model_validate(settings), seconds=seconds, name=f"settings-{kind}")
         except ValidationError as error:
             raise InvalidInputError(faults_of(error, prefix="settings")) from error
-        return settings
+        except Exception as error:
+            fault = str(error) if isinstance(error, TimeLimitError | ExitError) else describe_fault(error)
+            log.error("the sender %s failed to check the settings of a connection: %s", kind, fault)  # noqa: TRY400 - its text may hold anything
+            raise PluginError(
+                f"the sender plugin {kind} failed to check the settings (see the log): repair it, then save again"
+            ) from error
 
     def _views(
         self, conn: Connection, chosen: Sequence[RowMapping], *, among: Sequence[RowMapping]

@@ -208,11 +208,9 @@ def move_messages(
         locking="" if conn.dialect.name == "sqlite" else "FOR UPDATE",
     )
     low, high = message_key(broadcast_id, 0), message_key(broadcast_id + 1, 0)
-    values = {"broadcast_id": broadcast_id, "low": low, "high": high, "status": status, "reason": reason}
-    optional = {"batch": batch, "with_reason": with_reason, "limit": limit}
-    rows = conn.execute(
-        text(statement), {**values, **{name: value for name, value in optional.items() if value is not None}}
-    ).fetchall()
+    place = {"broadcast_id": broadcast_id, "low": low, "high": high}
+    chosen = {"batch": batch, "with_reason": with_reason, "limit": limit}
+    rows = conn.execute(text(statement), {**place, **chosen, "status": status, "reason": reason}).fetchall()
     count_moves(changes, rows, away_from=present)
     if present is MessageStatus.FAILED:
         count_failures(changes, rows, sign=-1)

@@ -4,10 +4,10 @@ from wabroadcast_core.context import Context
 from wabroadcast_core.errors import SendError, words_of
 from wabroadcast_core.hookspecs import ChecksConnection, Sender
 from wabroadcast_core.models.connection import ConnectionTest
-from wabroadcast_core.plugin_faults import PLUGIN_FAULTS
+from wabroadcast_core.plugin_faults import LOOP_ENDS
 from wabroadcast_core.sentence_texts import say
 from wabroadcast_core.snapshots import ConnectionSnapshot
-from wabroadcast_core.transport.sender_contexts import SenderContexts, close_sender, make_sender
+from wabroadcast_core.transport.sender_contexts import SenderContexts, close_senders, make_sender
 
 
 async def probe(context: Context, snapshot: ConnectionSnapshot) -> ConnectionTest:
@@ -25,7 +25,9 @@ async def probe(context: Context, snapshot: ConnectionSnapshot) -> ConnectionTes
         return await _check(make_sender(context.plugins, context.vault, snapshot, sender_context))
     except SendError as error:
         return ConnectionTest(state="down", reason=words_of(error))
-    except PLUGIN_FAULTS as error:  # shown to the operator who tests the connection
+    except LOOP_ENDS:
+        raise
+    except BaseException as error:  # noqa: BLE001 - shown to the operator who tests the connection
         name = type(error).__name__
         return ConnectionTest(state="unknown", reason=say("test_failed", sender=snapshot.sender, error=name))
     finally:
@@ -40,4 +42,4 @@ async def _check(sender: Sender) -> ConnectionTest:
         event = await sender.check_connection()
         return ConnectionTest(state=event.state, reason=event.reason or say("test_reported", state=event.state))
     finally:
-        await close_sender(sender)
+        await close_senders([sender])

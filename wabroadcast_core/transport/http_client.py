@@ -21,15 +21,42 @@ from wabroadcast_core.transport.response_body import decode_body
 MAX_REDIRECTS: Final = 5
 NO_COOKIES: Final = DefaultCookiePolicy(allowed_domains=())
 CACHED_HEADS: Final = 512  # most senders make all their requests with the same head
+_OPTIONS: Final[Mapping[str, Any]] = {
+    "timeout": httpx.Timeout(30, connect=10),
+    "headers": DEFAULT_HEADERS,
+    "trust_env": False,
+}
+
+
+class _OpenTransport(httpx.AsyncBaseTransport):
+    """A transport that stays open when the client that uses it is closed."""
+
+    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
+        self._transport = transport
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return await self._transport.handle_async_request(request)
 
 
 class SenderClient(httpx.AsyncClient):
-    """An httpx client that can also make a request without httpx."""
+    """An httpx client that can also make a request without httpx. It keeps no cookies.
 
-    def __init__(self, transport: HttpTransport, **options: Any) -> None:
-        super().__init__(transport=transport, **options)
+    :param owns_transport: whether to close the transport with the client.
+    """
+
+    def __init__(self, transport: HttpTransport, *, owns_transport: bool = True) -> None:
+        used = transport if owns_transport else _OpenTransport(transport)
+        super().__init__(transport=used, cookies=CookieJar(NO_COOKIES), **_OPTIONS)
         self._http_transport = transport
         self._encode_head = functools.lru_cache(CACHED_HEADS)(encode_head)
+
+    def share(self) -> "SenderClient":
+        """Return a client for one account, with the connections of this one.
+
+        What a plugin sets on its client, a header with a token for example, is of this account only, and a plugin that
+        closes it closes no connection of others.
+        """
+        return SenderClient(self._http_transport, owns_transport=False)
 
     async def exchange(
         self,
@@ -89,17 +116,25 @@ def make_client(
     :param certificates: the TLS context of connections to https; by default one with the system's usual authorities.
     """
     allowed = is_public if public_only else is_allowed
-    transport = HttpTransport(
-        certificates or _certificates(), on_departure=on_departure, is_allowed=allowed, threads=threads
+    transport = make_transport(
+        on_departure=on_departure, is_allowed=allowed, threads=threads, certificates=certificates
     )
-    options: dict[str, Any] = {
-        "timeout": httpx.Timeout(30, connect=10),
-        "headers": DEFAULT_HEADERS,
-        "trust_env": False,
-    }
-    if not public_only:  # many accounts share this client: it must keep no cookies
-        return SenderClient(transport, cookies=CookieJar(NO_COOKIES), **options)
-    return httpx.AsyncClient(transport=transport, follow_redirects=True, max_redirects=MAX_REDIRECTS, **options)
+    if not public_only:
+        return SenderClient(transport)
+    return httpx.AsyncClient(transport=transport, follow_redirects=True, max_redirects=MAX_REDIRECTS, **_OPTIONS)
+
+
+def make_transport(
+    *,
+    on_departure: Callable[[], None] | None = None,
+    is_allowed: Callable[[str], bool] | None = None,
+    threads: Executor | None = None,
+    certificates: ssl.SSLContext | None = None,
+) -> HttpTransport:
+    """Create the connections of clients on one event loop; the parameters are those of :func:`make_client`."""
+    return HttpTransport(
+        certificates or _certificates(), on_departure=on_departure, is_allowed=is_allowed, threads=threads
+    )
 
 
 @functools.cache

@@ -1,6 +1,7 @@
 """The senders of one worker process: one for each connection, made when first used and again after a change."""
 
 import logging
+import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from wabroadcast_core.pacing.learned_delay import LearnedDelay, TypicalDelay
 from wabroadcast_core.pacing.pace import LEAD, Lateness
 from wabroadcast_core.plugins import Plugins
 from wabroadcast_core.snapshots import ConnectionSnapshot
-from wabroadcast_core.transport.sender_contexts import SenderContexts, close_sender, make_sender
+from wabroadcast_core.transport.sender_contexts import SenderContexts, close_senders, make_sender
 from wabroadcast_core.vault import Vault
 
 log = logging.getLogger(__name__)
@@ -93,12 +94,15 @@ class LiveSenders:
         contexts: SenderContexts,
         *,
         receive: Callable[[int, ProviderEvents], None],
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._plugins = plugins
         self._vault = vault
         self._contexts = contexts
         self._receive = receive
+        self._now = now
         self._live: dict[int, LiveConnection] = {}
+        self._replaced: list[tuple[float, Sender]] = []  # since when each is not used for new sends
         self._logged: dict[int, tuple[float, str]] = {}  # by connection id: revision and error that were logged
 
     def of(self, snapshot: ConnectionSnapshot) -> LiveConnection:
@@ -111,7 +115,8 @@ class LiveSenders:
         if live is None:
             live = self._live[snapshot.id] = LiveConnection(snapshot, self._make(snapshot))
         elif live.snapshot.revision != snapshot.revision:
-            live.sender = self._make(snapshot)
+            replaced, live.sender = live.sender, self._make(snapshot)
+            self._replaced.append((self._now(), replaced))
         live.follow(snapshot)
         return live
 
@@ -142,10 +147,20 @@ class LiveSenders:
         live = self._live.get(connection_id)
         return None if live is None else live.snapshot.name
 
+    async def close_replaced(self, *, after: float) -> None:
+        """Close the senders whose settings were changed.
+
+        :param after: seconds since then in which their last sends may still be under way.
+        """
+        before = self._now() - after
+        unused = [sender for at, sender in self._replaced if at <= before]
+        self._replaced = [(at, sender) for at, sender in self._replaced if at > before]
+        await close_senders(unused)
+
     async def close(self) -> None:
         """Close all senders and their contexts."""
-        for live in self._live.values():
-            await close_sender(live.sender)
+        replaced = [sender for _, sender in self._replaced]
+        await close_senders([*replaced, *(live.sender for live in self._live.values())])
         await self._contexts.close()
 
     def _make(self, snapshot: ConnectionSnapshot) -> Sender:

@@ -2,10 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
+from typing import Any, Final
 
-import httpx
 import redis.asyncio
 from pydantic import ValidationError
 
@@ -13,19 +13,23 @@ from wabroadcast_core.errors import ConnectionDown, NotFoundError, SetupError
 from wabroadcast_core.hookspecs import Sender, SenderContext
 from wabroadcast_core.keys import Keys
 from wabroadcast_core.models.receipt import ProviderEvents
-from wabroadcast_core.plugin_faults import PLUGIN_FAULTS
+from wabroadcast_core.plugin_faults import LOOP_ENDS, describe_fault
 from wabroadcast_core.plugins import Plugins
 from wabroadcast_core.sentence_texts import say
 from wabroadcast_core.snapshots import ConnectionSnapshot
 from wabroadcast_core.store.database import Database
 from wabroadcast_core.transport.cache import RedisCache
-from wabroadcast_core.transport.http_client import make_client
+from wabroadcast_core.transport.http_client import SenderClient, make_transport
 from wabroadcast_core.transport.media_cache import MediaCache
 from wabroadcast_core.vault import Vault
 
+log = logging.getLogger(__name__)
+
+CLOSE_SECONDS: Final = 5.0
+
 
 class SenderContexts:
-    """Makes the contexts of senders on one event loop; they share one HTTP client and one media cache.
+    """Makes the contexts of senders on one event loop; they share the connections to providers, and one media cache.
 
     :param database: holds the uploads that senders load as media.
     :param client: a Redis client of this loop, for the senders' caches.
@@ -47,7 +51,7 @@ class SenderContexts:
         self._client = client
         self._keys = keys
         self._on_departure = on_departure
-        self._http: httpx.AsyncClient | None = None
+        self._http: SenderClient | None = None
         self._media = MediaCache(database)
 
     def context_for(
@@ -64,10 +68,10 @@ class SenderContexts:
                 loop.call_soon_threadsafe(receive, snapshot.id, events)
 
         if self._http is None:
-            self._http = make_client(on_departure=self._on_departure, is_allowed=self._is_allowed)
+            self._http = SenderClient(make_transport(on_departure=self._on_departure, is_allowed=self._is_allowed))
         return SenderContext(
             connection=snapshot.name,
-            http=self._http,
+            http=self._http.share(),
             receive=pass_on,
             log=logging.getLogger(f"wabroadcast.senders.{snapshot.sender}"),
             load_media=self._media.load,
@@ -98,13 +102,33 @@ def make_sender(plugins: Plugins, vault: Vault, snapshot: ConnectionSnapshot, co
         raise ConnectionDown("bad_settings", str(error)) from error
     except NotFoundError as error:
         raise ConnectionDown("no_sender", str(error)) from error
-    except PLUGIN_FAULTS as error:
+    except BaseException as error:
         sentence = say("sender_not_created", sender=snapshot.sender, error=type(error).__name__)
         raise ConnectionDown("no_sender", sentence) from error
 
 
-async def close_sender(sender: Sender) -> None:
-    """Call the ``aclose`` of a sender, if it has one."""
-    aclose = getattr(sender, "aclose", None)
-    if aclose is not None:
-        await aclose()
+async def close_senders(senders: Iterable[Any], *, seconds: float = CLOSE_SECONDS) -> None:
+    """Call the ``aclose`` of the senders that have one. What fails is logged, what hangs is left behind.
+
+    :param seconds: the longest time for all of them.
+    """
+    closing = {
+        asyncio.create_task(_close(sender)): sender.kind
+        for sender in senders
+        if getattr(sender, "aclose", None) is not None
+    }
+    if not closing:
+        return
+    _, hanging = await asyncio.wait(closing, timeout=seconds)
+    for task in hanging:
+        log.error("the aclose of a sender %s has not returned within %g s: it is left behind", closing[task], seconds)
+        task.cancel()
+
+
+async def _close(sender: Any) -> None:
+    try:
+        await sender.aclose()
+    except LOOP_ENDS:
+        raise
+    except BaseException as error:  # noqa: BLE001 - whatever it is, the other senders are closed
+        log.error("the aclose of a sender %s failed: %s", sender.kind, describe_fault(error))  # noqa: TRY400 - its text may hold anything

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wabroadcast_core.audience.columns import Columns, find_columns
+from wabroadcast_core.audience.column_detection import find_columns
+from wabroadcast_core.audience.columns import Columns
 from wabroadcast_core.audience.tables import SAMPLE_ROWS, read_table
 from wabroadcast_core.errors import FileError, NoNumbersError
 from wabroadcast_core.models.contact import split_tags

@@ -2,7 +2,7 @@
 
 import pytest
 
-from wabroadcast_core.audience.columns import find_columns
+from wabroadcast_core.audience.column_detection import find_columns
 from wabroadcast_core.audience.consent import ConsentKind, consent_kind
 from wabroadcast_core.audience.tables import read_table
 from wabroadcast_core.broadcaster import Broadcaster

@@ -110,7 +110,7 @@ def test_a_slow_source_keeps_its_lock(broadcaster: Broadcaster, monkeypatch: pyt
         (SourceError("the line is dead"), "the line is dead"),
         (
             LookupError("a bug with +6281234567890 in it"),
-            "the contact source failed with LookupError: see the log of the worker",
+            "the contact source once failed with LookupError (see the log): repair its plugin, then submit again",
         ),
     ],
 )

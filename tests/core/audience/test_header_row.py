@@ -3,7 +3,7 @@
 import pytest
 
 from wabroadcast_core.audience import several_numbers
-from wabroadcast_core.audience.columns import find_columns
+from wabroadcast_core.audience.column_detection import find_columns
 from wabroadcast_core.audience.tables import SAMPLE_ROWS, read_table
 from wabroadcast_core.errors import FileError
 from wabroadcast_core.models.recipient import AudienceRow

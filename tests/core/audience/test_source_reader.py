@@ -5,16 +5,18 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+from decimal import Decimal
 from typing import Any, ClassVar
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, field_validator
 
 from wabroadcast_core import Settings
 from wabroadcast_core.audience.prepare import prepare_broadcast
 from wabroadcast_core.audience.source_reader import SourceReader
 from wabroadcast_core.broadcaster import Broadcaster
-from wabroadcast_core.errors import SourceError
+from wabroadcast_core.errors import FileError, SourceError
 from wabroadcast_core.hookspecs import ContactSource, SourceContext, hookimpl
 from wabroadcast_core.models.base import Model
 from wabroadcast_core.models.recipient import AudienceRow
@@ -43,15 +45,59 @@ def test_rows_are_read_in_their_order_and_none_ahead() -> None:
         assert [*reader.rows()] == ROWS[5:]
 
 
-def test_what_a_source_raises_is_raised_in_the_reader() -> None:
-    def rows() -> Iterator[AudienceRow]:
-        yield ROWS[0]
-        raise SystemExit
+class Odd(BaseException):
+    """No Exception."""
 
-    with reader_of(rows()) as reader:
+
+def failing(error: BaseException) -> Iterator[AudienceRow]:
+    yield ROWS[0]
+    raise error
+
+
+def test_an_error_of_ours_is_raised_in_the_reader() -> None:
+    with reader_of(failing(FileError("the line is dead"))) as reader:
         assert reader.take(1) == ROWS[:1]
-        with pytest.raises(SystemExit):
+        with pytest.raises(FileError, match="the line is dead"):
             reader.take(1)
+
+
+@pytest.mark.parametrize("kind", [LookupError, SystemExit, Odd])
+def test_any_other_exception_is_a_bug_of_the_source(
+    kind: type[BaseException], caplog: pytest.LogCaptureFixture
+) -> None:
+    with reader_of(failing(kind("S3CRET"))) as reader, pytest.raises(SourceError) as raised:
+        reader.take(2)
+
+    assert str(raised.value).startswith(f"the contact source attic failed with {kind.__name__} (see the log): repair")
+    assert f"the contact source attic failed: {kind.__name__} at " in caplog.text
+    assert "S3CRET" not in caplog.text + str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("row", "fault"),
+    [
+        pytest.param({"number": "0812"}, "dict instead of an AudienceRow", id="a-dict"),
+        pytest.param(None, "NoneType instead of an AudienceRow", id="nothing"),
+        pytest.param(AudienceRow(81200001001), "a row whose number is int", id="a-number-that-is-an-int"),  # type: ignore[arg-type]
+        pytest.param(AudienceRow(None), "a row whose number is NoneType", id="no-number"),  # type: ignore[arg-type]
+        pytest.param(AudienceRow("0812", 7), "a row whose name is int", id="a-name-that-is-an-int"),  # type: ignore[arg-type]
+        pytest.param(AudienceRow("0812", None, None), "a row whose variables are not a dict", id="no-variables"),  # type: ignore[arg-type]
+        pytest.param(AudienceRow("0812", None, {1: "a"}), "a row whose variables are not a dict", id="a-name"),  # type: ignore[dict-item]
+        pytest.param(AudienceRow("0812", None, {"a": object()}), "a row with a variable that JSON", id="an-object"),  # type: ignore[dict-item]
+    ],
+)
+def test_a_row_of_a_wrong_type_is_named(row: Any, fault: str) -> None:
+    with reader_of([ROWS[0], row]) as reader:
+        assert reader.take(1) == ROWS[:1]
+        with pytest.raises(SourceError, match=f"the contact source attic yielded {fault}"):
+            reader.take(1)
+
+
+def test_values_that_json_has_are_taken_whatever_their_type() -> None:
+    rows = [AudienceRow("0812", None, {"sum": Decimal("9.50"), "day": date(2026, 1, 31)})]  # type: ignore[dict-item]
+
+    with reader_of(rows) as reader:
+        assert reader.take(2) == rows
 
 
 def test_all_rows_are_read_in_one_thread() -> None:
@@ -80,6 +126,11 @@ def test_a_slow_source_with_signs_of_life_is_waited_for() -> None:
 
 class AtticSettings(Model):
     hang_at: str
+
+    @field_validator("hang_at")
+    @classmethod
+    def _check(cls, hang_at: str) -> str:
+        return {"bug": hang_at}[hang_at] if hang_at == "a bug" else hang_at
 
 
 class Attic:
@@ -143,3 +194,8 @@ def test_a_preview_of_a_source_that_hangs_is_refused(attic: Broadcaster, hang_at
 def test_a_submit_with_a_source_that_hangs_is_refused(attic: Broadcaster) -> None:
     with pytest.raises(SourceError, match=r"attic cannot be opened: it has not returned within 0\.5 s"):
         attic.submit(draft("opening"))
+
+
+def test_a_submit_whose_source_has_a_bug_is_refused_with_its_name(attic: Broadcaster) -> None:
+    with pytest.raises(SourceError, match="the contact source attic failed with KeyError"):
+        attic.submit(draft("a bug"))

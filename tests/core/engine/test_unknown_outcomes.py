@@ -87,6 +87,7 @@ async def test_a_message_that_never_arrived_is_released_for_a_resend(store: Stor
         pytest.param(Temporary("503"), id="the-provider-cannot-answer"),
         pytest.param(ConnectionDown("190"), id="the-account-is-down"),
         pytest.param(ValueError("token=secret"), id="a-bug"),
+        pytest.param(BaseException("token=secret"), id="no-exception"),
         pytest.param("no answer", id="no-answer-in-time"),
     ],
 )

@@ -9,6 +9,7 @@ import pytest
 
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
+from wabroadcast_core.errors import WebhookRefusedError
 from wabroadcast_core.hookspecs import Sender, hookimpl
 from wabroadcast_core.models.receipt import WebhookRequest
 from wabroadcast_core.store.tables import webhook_calls
@@ -103,7 +104,10 @@ class FaultyPlugin:
         return [FaultySender]
 
 
-@pytest.mark.parametrize("fault", [ValueError, SystemExit], ids=["bug", "exit"])
+FAULTS = pytest.mark.parametrize("fault", [ValueError, SystemExit, BaseException], ids=["bug", "exit", "other"])
+
+
+@FAULTS
 def test_a_sender_that_fails_after_the_proof_keeps_no_call_from_being_stored(
     settings: Settings,
     caplog: pytest.LogCaptureFixture,
@@ -123,3 +127,41 @@ def test_a_sender_that_fails_after_the_proof_keeps_no_call_from_being_stored(
     assert "connection main: its sender failed to reduce a webhook call" in caplog.text
     assert "connection other: a call to another address cannot be verified for it" in caplog.text
     assert PROOF not in caplog.text
+
+
+@FAULTS
+def test_a_sender_that_fails_at_the_proof_has_its_calls_refused_and_no_others(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, fault: type[BaseException]
+) -> None:
+    with Broadcaster(settings, plugins=[FaultyPlugin()]) as broadcaster:
+        broadcaster.connections.save("main", {"sender": "faulty"})
+        with monkeypatch.context() as patched:
+            patched.setattr(FaultySender, "verify_webhook", lambda *_: raised(fault))
+            refused = broadcaster.webhooks.take("main", WebhookRequest("POST", {}, HEADERS, b"{}"))
+            with pytest.raises(WebhookRefusedError, match=f"the sender failed: {fault.__name__}"):
+                refused.result(10)
+
+        taken = broadcaster.webhooks.take("main", WebhookRequest("POST", {}, HEADERS, b"{}"))
+        assert taken.result(10) is None
+
+
+def raised(fault: type[BaseException]) -> None:
+    raise fault(PROOF)
+
+
+def test_senders_that_verify_calls_are_closed_when_they_are_no_longer_used(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[FaultySender] = []
+
+    async def aclose(sender: FaultySender) -> None:
+        closed.append(sender)
+
+    monkeypatch.setattr(FaultySender, "aclose", aclose, raising=False)
+    with Broadcaster(settings, plugins=[FaultyPlugin()]) as broadcaster:
+        for _ in range(2):  # each save makes a new sender
+            broadcaster.connections.save("main", {"sender": "faulty"})
+            broadcaster.webhooks.take("main", WebhookRequest("POST", {}, HEADERS, b"{}")).result(10)
+        assert len(closed) == 1
+
+    assert len(set(closed)) == 2

@@ -94,6 +94,8 @@ async def many_rows(self: object) -> Any:
         pytest.param({"capabilities": Capabilities(text_length=0)}, "capabilities.text_length", id="no-length"),
         pytest.param({"capabilities": odd(text_length="9")}, "capabilities.text_length", id="a-length-of-text"),
         pytest.param({"capabilities": odd(limits={})}, "capabilities.limits", id="limits-of-a-dict"),
+        pytest.param({"capabilities": odd(simulated="no")}, "capabilities.simulated", id="simulated-of-text"),
+        pytest.param({"capabilities": odd(test_numbers=None)}, "capabilities.test_numbers", id="no-test-numbers"),
         pytest.param({"capabilities": Capabilities(media_bytes={"image": 1})}, "media_bytes", id="bytes-of-no-type"),
         pytest.param({"capabilities": Capabilities(number_check=True)}, "check_numbers is missing", id="no-check"),
         pytest.param({"send": None}, "the method send is missing", id="no-send"),

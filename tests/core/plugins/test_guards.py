@@ -175,6 +175,75 @@ def test_a_result_of_a_wrong_type_blocks_a_send_and_is_left_out_of_a_validation(
     assert "plugin ReturnsNumbers failed in wab_validate_numbers" in caplog.text
 
 
+class Answering:
+    """A blacklist and validator with one answer.
+
+    :param answer: it, or a function that returns it.
+    """
+
+    def __init__(self, answer: Any) -> None:
+        self._answer = answer
+
+    @hookimpl
+    def wab_blacklisted(self) -> Any:
+        return self._answer() if callable(self._answer) else self._answer
+
+    @hookimpl
+    def wab_validate_numbers(self) -> Any:
+        return self.wab_blacklisted()
+
+
+async def coroutine() -> dict[str, str]:
+    return {}
+
+
+def generator() -> Iterator[str]:
+    yield "+62811"
+
+
+@pytest.mark.parametrize(
+    ("answer", "fault"),
+    [
+        pytest.param(coroutine, "it returned coroutine, so nothing of it ran", id="a-coroutine"),
+        pytest.param(generator, "it returned generator, so nothing of it ran", id="a-generator"),
+        pytest.param({"+62811": None}, "a number without a reason", id="none-as-a-reason"),
+        pytest.param({"+62811": False}, "a number without a reason", id="false-as-a-reason"),
+        pytest.param({"+62811": ""}, "a number without a reason", id="an-empty-reason"),
+        pytest.param({"62811": "gone"}, "numbers in another spelling", id="a-number-without-its-plus"),
+        pytest.param({"0811": "gone", "+62811": "gone"}, "numbers in another spelling", id="a-local-number"),
+        pytest.param({62811: "gone"}, "numbers in another spelling", id="a-number-that-is-an-int"),
+    ],
+)
+def test_nonsense_blocks_a_send_and_is_left_out_of_a_validation(
+    answer: Any, fault: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    plugins = build(Answering(answer))
+
+    with pytest.raises(PluginError, match=f"plugin Answering failed in wab_blacklisted: {fault}"):
+        plugins.blacklisted(["+62811"])
+    assert plugins.validate_numbers(["+62811"], connection="main") == {}
+    assert f"plugin Answering failed in wab_validate_numbers and is skipped for this call: {fault}" in caplog.text
+
+
+def test_a_blacklist_may_return_more_than_it_was_asked_about() -> None:
+    plugins = build(Answering({"+62811": "gone", "+62813": "gone"}))
+
+    assert plugins.blacklisted(["+62811"]) == {"+62811": "gone", "+62813": "gone"}
+
+
+def test_a_hook_that_returns_a_coroutine_is_named() -> None:
+    class Lazy:
+        @hookimpl
+        def wab_inbound(self) -> Any:
+            return coroutine()
+
+    plugins = build(Lazy())
+    plugins.inbound(None, connection="main")  # type: ignore[arg-type]  # it is not read
+
+    [failure] = plugins.failures.list()
+    assert (failure.plugin, failure.last.partition(",")[0]) == ("Lazy", "it returned coroutine")
+
+
 def test_failures_are_counted_by_plugin_and_hook() -> None:
     plugins = build(Listed(), ReturnsNumbers())
 

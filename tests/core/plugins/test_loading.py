@@ -2,7 +2,7 @@
 
 import textwrap
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,6 +15,7 @@ from wabroadcast_core.models.base import Model
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.models.recipient import AudienceRow
 from wabroadcast_core.plugins import build_plugins
+from wabroadcast_core.plugins.kept_logging import LoggingState
 from wabroadcast_core.settings import Settings
 
 Install = Callable[..., None]
@@ -59,14 +60,21 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
     """Returns a function that installs a distribution of one module, as pip would."""
     monkeypatch.syspath_prepend(str(tmp_path))
 
-    def install(module: str, code: str | None, *, entry: str | None = None, distribution: str | None = None) -> None:
+    def install(
+        module: str,
+        code: str | None,
+        *,
+        entry: str | None = None,
+        names: str | None = None,
+        distribution: str | None = None,
+    ) -> None:
         name = distribution or f"wab-{module}"
         if code is not None:
             (tmp_path / f"{module}.py").write_text(textwrap.dedent(code))
         info = tmp_path / f"{name.replace('-', '_')}-1.2.dist-info"
         info.mkdir()
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n")
-        (info / "entry_points.txt").write_text(f"[wabroadcast]\n{entry or module} = {module}\n")
+        (info / "entry_points.txt").write_text(f"[wabroadcast]\n{entry or module} = {names or module}\n")
 
     return install
 
@@ -103,6 +111,68 @@ def test_a_plugin_that_cannot_be_imported_is_quarantined(install: Install, code:
 
     assert words in reason
     assert "S3CRET" not in reason
+
+
+@pytest.mark.parametrize(
+    ("module", "code", "names", "words"),
+    [
+        pytest.param("gone", "x = 1", "gone:plugin", "its entry point names gone:plugin, which does not", id="gone"),
+        pytest.param("bare", "x = 1", None, "it has no hook: put @hookimpl above its functions", id="no-hook"),
+    ],
+)
+def test_an_entry_point_that_leads_to_no_plugin_is_quarantined(
+    install: Install, module: str, code: str, names: str | None, words: str
+) -> None:
+    install(module, code, names=names)
+
+    plugins = build_plugins()
+
+    assert words in plugins.quarantined[module].reason
+    assert plugins.stop is None
+
+
+def test_an_entry_point_that_misses_the_hooks_of_a_blacklist_stops_all_sending(install: Install) -> None:
+    install("missed", "# wab_blacklisted is in another module")
+
+    assert "plugin missed is quarantined: it has no hook" in (build_plugins().stop or "")
+
+
+def test_an_object_that_fails_whatever_is_read_of_it_is_quarantined(install: Install) -> None:
+    install("proxy", """
+        class Proxy:
+            def __dir__(self):
+                raise RuntimeError("outside of a request")
+
+        proxy = Proxy()
+        """, names="proxy:proxy")  # fmt: skip
+
+    quarantined = build_plugins().quarantined["proxy"]
+
+    assert ("RuntimeError at " in quarantined.reason, quarantined.may_stop) == (True, True)
+
+
+def test_a_plugin_that_changes_the_logging_of_the_process_is_named_and_changes_nothing(
+    install: Install, caplog: pytest.LogCaptureFixture
+) -> None:
+    install("loud_sdk", """
+        import logging
+        from wabroadcast_core import hookimpl
+
+        logging.basicConfig(level=logging.DEBUG, force=True)
+        logging.disable(logging.CRITICAL)
+
+        @hookimpl
+        def wab_inbound(message): ...
+        """)  # fmt: skip
+    before = LoggingState.read()
+
+    plugins = build_plugins()
+
+    assert LoggingState.read() == before
+    fault = "its import changed the logging of the whole process, which is undone"
+    assert f"plugin loud_sdk: {fault}" in caplog.text
+    assert [(each.plugin, each.last) for each in plugins.failures.list()] == [("loud_sdk", fault)]
+    assert plugins.call_order()["wab_inbound"] == ["loud_sdk"]
 
 
 def test_a_plugin_that_hangs_at_import_is_left_behind(install: Install) -> None:
@@ -256,6 +326,25 @@ class CoroutineHook:
     async def wab_before_send(self, message: OutgoingMessage) -> None: ...
 
 
+class AsyncGeneratorHook:
+    @hookimpl
+    async def wab_inbound(self) -> AsyncIterator[None]:
+        yield
+
+
+class GeneratorHook:
+    @hookimpl
+    def wab_inbound(self) -> Iterator[None]:
+        yield
+
+
+class WithoutObject:
+    """A class as a namespace of functions."""
+
+    @hookimpl
+    def wab_inbound(message: Any) -> None: ...  # noqa: N805 - it is a function
+
+
 class FailsToName:
     @hookimpl
     def wab_senders(self) -> Sequence[type[Sender]]:
@@ -293,6 +382,8 @@ class HangsToName:
         pytest.param(UnknownHook(), ["wab_before_sned"], id="an-unknown-hook"),
         pytest.param(UnknownArgument(), ["letter"], id="an-unknown-argument"),
         pytest.param(CoroutineHook(), ["wab_before_send is a coroutine function"], id="a-coroutine"),
+        pytest.param(AsyncGeneratorHook(), ["wab_inbound is a coroutine function"], id="an-async-generator"),
+        pytest.param(GeneratorHook(), ["wab_inbound is a generator function"], id="a-generator"),
         pytest.param(FailsToName(), ["wab_senders failed: ImportError: no driver"], id="a-hook-that-fails"),
         pytest.param(ExitsToName(), ["wab_senders tried to end the process"], id="a-hook-that-exits"),
         pytest.param(NamesANumber(), ["wab_senders failed: TypeError"], id="a-number"),
@@ -310,6 +401,15 @@ def test_a_plugin_that_does_not_fit_is_quarantined_and_the_others_work(plugin: A
     assert [word for word in words if word not in quarantined.reason] == []
     assert plugins.stop is None
     assert not plugins.has_before_send_hooks
+
+
+def test_a_class_in_the_place_of_its_object_is_quarantined_where_its_hooks_are_methods() -> None:
+    plugins = build_plugins([GeneratorHook, Loud, WithoutObject], discover=False)
+
+    assert "give an object of the class" in plugins.quarantined["Loud"].reason
+    assert plugins.call_order() == {"wab_inbound": ["WithoutObject"]}
+    plugins.inbound(None, connection="main")  # type: ignore[arg-type]  # it is not read
+    assert plugins.failures.list() == []
 
 
 def test_a_plugin_is_not_given_twice() -> None:

@@ -1,18 +1,19 @@
 """Connections: the settings that are shown, the ones that are stored, the ones that are refused."""
 
 import logging
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 import pytest
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr, field_validator
 
 from tests.stores import ON_SQLITE
 from tests.waiting import wait_for
 from wabroadcast_core import Settings, Worker
 from wabroadcast_core.broadcaster import Broadcaster
-from wabroadcast_core.errors import ConflictError, InvalidInputError, NotFoundError
+from wabroadcast_core.errors import ConflictError, InvalidInputError, NotFoundError, PluginError
 from wabroadcast_core.hookspecs import Capabilities, Sender, SenderContext, hookimpl
 from wabroadcast_core.models.base import Model
 from wabroadcast_core.models.connection import HUMAN_PACE, Limits
@@ -50,10 +51,31 @@ class VaultedSender:
         return Accepted(message.message_id)
 
 
+class FailingSettings(Model):
+    ending: str
+
+    @field_validator("ending")
+    @classmethod
+    def _check(cls, ending: str) -> str:
+        match ending:
+            case "bug":
+                raise LookupError("S3CRET")
+            case "exit":
+                sys.exit("S3CRET")
+            case "hang":
+                time.sleep(5)
+        return ending
+
+
+class FailingSender(VaultedSender):
+    kind: ClassVar[str] = "failing"
+    Settings: ClassVar[type[BaseModel]] = FailingSettings
+
+
 class VaultedPlugin:
     @hookimpl
     def wab_senders(self) -> Sequence[type[Sender]]:
-        return [VaultedSender]
+        return [VaultedSender, FailingSender]
 
 
 LIMIT_NAMES = set(Limits.model_fields)
@@ -379,3 +401,23 @@ def test_a_sender_that_blocks_does_not_hold_the_test_of_its_connection(
 
     assert test.state == "unknown"
     assert test.reason == "the sender plugin blocking blocks its event loop and has not returned within 0.2 s"
+
+
+@pytest.mark.parametrize(
+    ("ending", "words"),
+    [
+        pytest.param("bug", "LookupError at ", id="bug"),
+        pytest.param("exit", "SystemExit at ", id="exit"),
+        pytest.param("hang", "has not returned within 0.5 s", id="hang"),
+    ],
+)
+def test_a_sender_that_fails_to_check_settings_is_named_and_nothing_is_saved(
+    broadcaster: Broadcaster, caplog: pytest.LogCaptureFixture, ending: str, words: str
+) -> None:
+    broadcaster.context.settings.plugin_seconds = 0.5
+    with pytest.raises(PluginError, match="the sender plugin failing failed to check the settings"):
+        broadcaster.connections.save("main", {"sender": "failing", "settings": {"ending": ending}})
+
+    assert words in caplog.text
+    assert "S3CRET" not in caplog.text
+    assert [each.name for each in broadcaster.connections.list()] == ["sandbox"]

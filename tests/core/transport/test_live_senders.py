@@ -17,6 +17,10 @@ class ContextSender(FakeSender):
     def __init__(self, settings: NoSettings, context: SenderContext) -> None:
         del settings, context
         super().__init__()
+        self.is_closed = False
+
+    async def aclose(self) -> None:
+        self.is_closed = True
 
 
 class FakeParts:
@@ -39,8 +43,8 @@ class FakeParts:
         return fake_sender_context()
 
 
-def senders_of(parts: Any) -> LiveSenders:
-    return LiveSenders(parts, parts, parts, receive=lambda *_: None)
+def senders_of(parts: Any, **options: Any) -> LiveSenders:
+    return LiveSenders(parts, parts, parts, receive=lambda *_: None, **options)
 
 
 @pytest.fixture
@@ -72,3 +76,16 @@ def test_a_sender_that_fails_again_after_it_was_made_is_logged_again(lines: pyte
     senders.find_sender(connection(revision=1))
 
     assert len(lines.records) == 2
+
+
+@pytest.mark.anyio
+async def test_a_sender_with_old_settings_is_closed_once_its_last_sends_are_over() -> None:
+    seconds = iter([0.0, 60.0, 119.0, 121.0])  # of both replacements and both looks
+    senders = senders_of(FakeParts(ContextSender), now=lambda: next(seconds))
+    first, second, third = (senders.of(connection(revision=revision)).sender for revision in (1, 2, 3))
+    assert [type(each) for each in (first, second, third)] == [ContextSender] * 3
+
+    await senders.close_replaced(after=120)
+    assert not any(each.is_closed for each in (first, second, third))  # type: ignore[attr-defined]
+    await senders.close_replaced(after=120)
+    assert [each.is_closed for each in (first, second, third)] == [True, False, False]  # type: ignore[attr-defined]

@@ -230,7 +230,7 @@ def test_a_check_prints_json(written: Callable[[str, str], None], command: Calla
         pytest.param("acme_nowhere", 2, "there is no plugin or module 'acme_nowhere': install it", id="absent"),
         pytest.param("builtin.nowhere", 2, "there is no plugin or module 'builtin.nowhere'", id="no-member"),
         pytest.param("not a name", 2, "there is no plugin or module 'not a name'", id="no-name"),
-        pytest.param("json", 2, "there is nothing to check", id="no-plugin"),
+        pytest.param("json", 1, "it has no hook: put @hookimpl above its functions", id="no-plugin"),
         pytest.param("builtin.only_numbers", 2, "is off: set WABROADCAST_ONLY_NUMBERS", id="off"),
         pytest.param("builtin.csv", 2, "give a file for it with --file", id="no-file"),
     ],

@@ -32,7 +32,7 @@ from wabroadcast_core import (
 )
 from wabroadcast_core.hookspecs import ParsesWebhooks
 from wabroadcast_core.testing import fake_sender_context, message_to
-from wabroadcast_core.transport.sender_contexts import close_sender
+from wabroadcast_core.transport.sender_contexts import close_senders
 from wabroadcast_plugins import PLUGINS
 
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -169,7 +169,7 @@ def test_the_answer_to_a_send_costs_work_by_its_size(kind: str) -> None:
             assert_bounded(work, len(body))
 
         check()
-        runner.run(close_sender(sender))
+        runner.run(close_senders([sender]))
 
 
 async def _outcome_of(sender: Any) -> Accepted | SendError:

@@ -3,7 +3,7 @@
 Hooks: wab_blacklisted. Settings: CRM_STOPS_DATABASE, an SQLAlchemy address, and CRM_STOPS_TABLE, by default ``stops``;
 off without the first one.
 
-The table has a column ``number`` with numbers in E.164, which should be indexed. A database that cannot be reached
+The table has an indexed column ``number`` with numbers in E.164. A database that cannot be reached
 raises an error: nothing is sent until it answers again.
 """
 
@@ -17,7 +17,7 @@ from wabroadcast_core import PluginError, Settings, SetupError, hookimpl
 
 SETTINGS = ("CRM_STOPS_DATABASE", "CRM_STOPS_TABLE")
 MOST_NUMBERS = 500  # of one query: databases limit the parameters of a statement
-REASON = "said stop, as the CRM shows"
+REASON = "listed in the CRM as a stop"
 
 
 class CrmStops:
@@ -57,4 +57,6 @@ def create_plugin(settings: Settings) -> CrmStops | None:
         engine = create_engine(address, poolclass=NullPool)  # no connection is held between two checks
         return CrmStops(engine, table=os.environ.get(SETTINGS[1], "stops"))
     except (SQLAlchemyError, ImportError) as error:
-        raise SetupError(f"{SETTINGS[0]} is no address of a database ({type(error).__name__}): correct it") from None
+        raise SetupError(
+            f"{SETTINGS[0]} is not the address of a database ({type(error).__name__}): correct it"
+        ) from None

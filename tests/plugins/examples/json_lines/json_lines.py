@@ -56,7 +56,7 @@ def wab_contact_sources() -> list[type[ContactSource]]:
 
 
 def _read_lines(file: BinaryIO) -> Iterator[bytes]:
-    """Yield the lines of a file, the longest one cut: only so much of it is in memory."""
+    """Yield the lines of a file; of a line that is too long, only the part that shows this."""
     while line := file.readline(LONGEST_ROW + 1):
         yield line
 
@@ -67,7 +67,7 @@ def _parse_line(line: bytes, *, row: int) -> dict[str, Any]:
     try:
         fields = json.loads(line)
     except (ValueError, RecursionError):
-        raise FileError("the line is no JSON in UTF-8: export the file again", row=row) from None
+        raise FileError("the line is not JSON in UTF-8: export the file again", row=row) from None
     if not isinstance(fields, dict):
-        raise FileError("the line is no JSON object: write one object on each line", row=row)
+        raise FileError("the line is not a JSON object: write one object on each line", row=row)
     return fields

@@ -1,8 +1,8 @@
 """A plugin that fails at each of its calls: each hook in its own way, and a sender that tries to end the process.
 
-Hooks: wab_senders, wab_before_send, wab_messages_finished, wab_receipts, wab_broadcast_changed, wab_inbound. It loads
-as any other plugin does, so it is active; its calls fail. It has no hook of a blacklist or a validator: one that cannot
-be used stops all sending, as it must.
+Hooks: wab_senders, wab_before_send, wab_messages_finished, wab_receipts, wab_broadcast_changed, wab_inbound. Nothing is
+wrong when it is loaded, so it is active. It has no hook of a blacklist or a validator, because one that fails may stop
+all sending.
 """
 
 import sys

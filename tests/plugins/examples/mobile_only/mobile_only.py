@@ -1,8 +1,8 @@
-"""Numbers of landlines and of special services, which are not on WhatsApp as a rule, are not messaged.
+"""Skips the numbers of landlines and of special services, which as a rule are not on WhatsApp.
 
-Hooks: wab_validate_numbers. Settings: MOBILE_ONLY_COUNTRIES, such as ID,MY, or ALL; off without it.
+Hooks: wab_validate_numbers. Settings: MOBILE_ONLY_COUNTRIES, for example ID,MY, or ALL; off without it.
 
-Where a country does not tell landlines from mobile numbers, as the United States, its numbers are messaged.
+The numbering plan of some countries, such as the United States, has one kind of number for both; these are messaged.
 """
 
 import os
@@ -55,5 +55,5 @@ def create_plugin(settings: Settings) -> MobileOnly | None:
     countries = [part.strip().upper() for part in os.environ.get(SETTINGS[0], "").split(",") if part.strip()]
     for country in countries:
         if country != ALL and country not in phonenumbers.SUPPORTED_REGIONS:
-            raise SetupError(f"{SETTINGS[0]}: {country!r} is no country code: use two letters as in ID,MY, or ALL")
+            raise SetupError(f"{SETTINGS[0]}: {country!r} is not a country code: use two letters, as in ID,MY, or ALL")
     return MobileOnly(countries) if countries else None

@@ -31,10 +31,10 @@ def test_a_database_that_cannot_be_read_stops_the_send(tmp_path: Path, monkeypat
 
 
 @pytest.mark.parametrize("address", ["crm", "nodatabase://user:hush@host/crm"])
-def test_an_address_that_is_none_is_refused_without_showing_it(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+def test_an_invalid_address_is_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     monkeypatch.setenv("CRM_STOPS_DATABASE", address)
 
-    with pytest.raises(SetupError, match="CRM_STOPS_DATABASE is no address of a database") as raised:
+    with pytest.raises(SetupError, match="CRM_STOPS_DATABASE is not the address of a database") as raised:
         crm_stops.create_plugin(Settings())
 
     assert "hush" not in str(raised.value)

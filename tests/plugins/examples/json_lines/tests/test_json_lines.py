@@ -42,10 +42,10 @@ def test_a_person_without_a_number_is_a_row_that_is_skipped_later() -> None:
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        (b"{", "no JSON"),
-        (b"\xff", "no JSON"),
-        (b"[" * 60_000, "no JSON"),
-        (b"[1]", "no JSON object"),
+        (b"{", "not JSON"),
+        (b"\xff", "not JSON"),
+        (b"[" * 60_000, "not JSON"),
+        (b"[1]", "not a JSON object"),
         (b'"' + b"a" * LONGEST_ROW, "longer than"),
     ],
     ids=["cut", "not-utf-8", "nested", "list", "long"],

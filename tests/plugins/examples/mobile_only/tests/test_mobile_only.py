@@ -21,8 +21,8 @@ def test_other_countries_are_not_judged() -> None:
     assert MobileOnly({"MY"}).wab_validate_numbers(["+622150847000"]) == {}
 
 
-def test_a_country_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_country_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MOBILE_ONLY_COUNTRIES", "Indonesia")
 
-    with pytest.raises(SetupError, match="MOBILE_ONLY_COUNTRIES: 'INDONESIA' is no country code"):
+    with pytest.raises(SetupError, match="MOBILE_ONLY_COUNTRIES: 'INDONESIA' is not a country code"):
         mobile_only.create_plugin(Settings())
