@@ -101,8 +101,8 @@ def sentence_of(error: BaseException) -> str:
 
 
 def code_of(text: str) -> str | None:
-    """Return the code of a sentence; None for any other text."""
-    return text.code if isinstance(text, Sentence) else None
+    """Return the code of a sentence; None for any other text, and for what another program says."""
+    return text.code if isinstance(text, Sentence) and text.code != FOREIGN else None
 
 
 def pack_sentence(text: str) -> str:

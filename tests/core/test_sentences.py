@@ -23,7 +23,7 @@ PLACED = Sentence("row_of_file", "row {row}: {reason}", row="7", reason=MANY)
 
 def test_a_sentence_is_its_text_in_english() -> None:
     assert PLACED == "row 7: there are 1,204 tags: give at most 0.5"
-    assert (code_of(PLACED), code_of("a plugin's fault")) == ("row_of_file", None)
+    assert [code_of(text) for text in (PLACED, "a plugin's fault", foreign("no table"))] == ["row_of_file", None, None]
 
 
 def _stored(sentence: Sentence) -> str:

@@ -42,6 +42,7 @@ def _unpacked(value: Any, check: ValidatorFunctionWrapHandler) -> str:
 
 
 StoredText = Annotated[str, WrapValidator(_unpacked), PlainSerializer(pack_sentence)]
+"""A text that keeps its code and values in the store, if it is a sentence."""
 
 
 class Understood(Model):

@@ -8,6 +8,8 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
 
 import redis
 from pydantic_core import to_json
@@ -260,8 +262,10 @@ _NOT_FAILED = tuple(status for status in BroadcastStatus if status is not Broadc
 
 def row_line(row: AudienceRow) -> bytes:
     """Return a row as a line of the upload that copies an audience."""
-    fields = {"number": row.number, "name": row.name, "variables": row.all_variables}
-    return to_json(fields | ({} if row.fault is None else {"fault": row.fault})) + b"\n"
+    fields: dict[str, Any] = {"number": row.number, "name": row.name, "variables": row.all_variables}
+    if row.fault is not None:
+        fields["fault"] = replace(row.fault, reason=pack_sentence(row.fault.reason))
+    return to_json(fields) + b"\n"
 
 
 def _in_batches(messages: Iterable[NewMessage], size: int | None) -> list[NewMessage]:

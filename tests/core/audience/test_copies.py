@@ -12,6 +12,7 @@ from sqlalchemy import text
 from tests.waiting import wait_for
 from wabroadcast_core import AudienceRow, ContactSource, RowFault, Settings, SourceContext, SourceError, hookimpl
 from wabroadcast_core.audience import prepare
+from wabroadcast_core.audience.consent import SAID_NO
 from wabroadcast_core.audience.locks import renewed
 from wabroadcast_core.audience.row_classifier import RowClassifier
 from wabroadcast_core.broadcaster import Broadcaster
@@ -19,6 +20,7 @@ from wabroadcast_core.errors import ConflictError, UnavailableError
 from wabroadcast_core.models.base import Model
 from wabroadcast_core.models.status import SkipReason
 from wabroadcast_core.queue.embedded import EmbeddedValkey
+from wabroadcast_core.sentences import code_of
 from wabroadcast_core.store import retention as retention_store
 
 SECONDS = 0.6
@@ -147,13 +149,15 @@ def test_the_copy_of_an_audience_is_deleted_once_it_was_read(
 
 def test_a_copy_keeps_the_faults_of_its_rows(broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(OnceSource, "call", lambda _: None, raising=False)
-    monkeypatch.setattr(OnceSource, "fault", RowFault("said no", "consent", SkipReason.NO_CONSENT))
+    monkeypatch.setattr(OnceSource, "fault", RowFault(SAID_NO, "consent", SkipReason.NO_CONSENT))
     job_id = submit(broadcaster)
 
     broadcaster.handlers.prepare(1)
 
     assert broadcaster.status(job_id).skipped_by == {"no_consent": 2}
-    assert {message.detail for message in broadcaster.messages(job_id).items} == {"said no"}
+    details = {message.detail for message in broadcaster.messages(job_id).items}
+    assert details == {SAID_NO}
+    assert {code_of(detail or "") for detail in details} == {"said_no"}
 
 
 def test_a_copy_is_read_with_the_region_of_its_source(
