@@ -17,6 +17,7 @@ ONE: Final = ".one"  # at the end of the code of a text for an ``n`` of 1
 
 FOREIGN: Final = "foreign"
 """The code of what another program says, such as a database: in its own words, which no page translates."""
+REPLACED: Final = "\N{REPLACEMENT CHARACTER}"
 _MARK: Final = "\x1e"  # between a stored sentence and its code
 
 
@@ -67,10 +68,11 @@ def foreign(text: str) -> Sentence:
 
 
 def storable(text: str) -> str:
-    """Return a text with replacements for what no database stores. That of a sentence is so already."""
+    """Return a text with replacements for what no database stores, and for the mark of a stored sentence."""
     if isinstance(text, Sentence):
         return text
-    return text.encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
+    known = text.encode(errors="replace").decode().replace("\0", REPLACED)
+    return known.replace(_MARK, REPLACED)
 
 
 def joined(first: str, second: str) -> Sentence:
@@ -125,7 +127,7 @@ def write_text(text: str | None) -> str | None:
     """Return a text as it is stored. In one of others, the mark of sentences is replaced, so that it is never ours."""
     if text is None or isinstance(text, Sentence):
         return text and pack_sentence(text)
-    return text.replace(_MARK, "\N{REPLACEMENT CHARACTER}") if _MARK in text else text
+    return text.replace(_MARK, REPLACED) if _MARK in text else text
 
 
 def read_text(text: str | None) -> str | None:

@@ -43,6 +43,7 @@ def test_a_sentence_is_its_english_text(sentence: str, english: str) -> None:
     "sentence",
     [
         pytest.param(say("undone"), id="no-values"),
+        pytest.param(say("failure", reason="http_400", detail=f'x{MARK}{{"a": 1}}'), id="hostile"),
         pytest.param(say("retagged", n=2, added=["“vip”"], removed=[]), id="lists"),
         pytest.param(say("failure", reason="x", detail=say("media_unreachable", cause=say("net_reset"))), id="nested"),
     ],
