@@ -24,7 +24,7 @@ def test_an_address_is_accepted(address: str) -> None:
         pytest.param({"address": "gateway.example"}, "address: the address must begin with http://", id="no-scheme"),
         pytest.param({"address": "https://a b"}, "address: the address must begin with http://", id="blank"),
         pytest.param({"address": "https://a\n"}, "address: the address must begin with http://", id="line-end"),
-        pytest.param({"address": "https://" + "x" * 2_048}, "at most 2048 characters", id="too-long"),
+        pytest.param({"address": "https://" + "x" * 2_048}, "at most 2,048 characters", id="too-long"),
         pytest.param({"token": ""}, "token: the value is empty", id="empty-secret"),
         pytest.param({"delay": "5 s"}, "delay must be seconds", id="other-text"),
     ],
