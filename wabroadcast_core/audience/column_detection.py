@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from wabroadcast_core.audience.column_faults import columns_shown, no_number
-from wabroadcast_core.audience.columns import Columns, Variables
+from wabroadcast_core.audience.columns import SHOWN_HEADERS, Columns, Variables
 from wabroadcast_core.audience.consent import find_consent
 from wabroadcast_core.audience.foreign_numbers import find_foreign
 from wabroadcast_core.audience.header_row import count_header_words, find_header
@@ -31,6 +30,7 @@ from wabroadcast_core.store.sql import clean_text
 REJECTED_HEADERS = ("row", "reason")  # the last columns of a file of rejected rows, after the original ones
 
 NO_HEADER = -1  # in the place of the index of a header: the table has none
+_HINTED_COLUMNS = 5  # in which numbers of another country are searched for, which is expensive
 
 _ROLES = ("number", "name")
 _POSITION = re.compile(r"(?:column )?(\d{1,6})")  # with the word, no header that is a number means another column
@@ -119,7 +119,7 @@ def _numbers_of(table: _Table) -> NumberColumns:
     shares, flags = phones.shares_below(table.header_row), phones.flags_below(table.header_row)
     numbers = find_numbers(headers, roles, shares, region=table.region, flags=flags, code=code)
     if numbers is None:
-        raise NoNumbersError(no_number(headers, table.body, region=table.region))
+        raise NoNumbersError(_no_number(headers, table.body, region=table.region))
     return numbers
 
 
@@ -221,7 +221,7 @@ def _find_column(key: str, headers: Sequence[str]) -> int:
         unknown = Sentence(
             "mapping_without_column", "the mapping names the column {name!r}, which the file does not have", name=key
         )
-        columns = columns_shown(headers)
+        columns = _columns_shown(headers)
         raise FileError(joined(unknown, columns) if columns else unknown)
     return found
 
@@ -269,3 +269,26 @@ def _free_slug(slug: str, taken: set[str]) -> str:
         free, number = f"{slug}_{number}", number + 1
     taken.add(free)
     return free
+
+
+def _no_number(headers: Sequence[str], body: Sequence[Cells], *, region: str) -> Sentence:
+    fault = Sentence("no_number_column", "no column holds phone numbers")
+    if columns := _columns_shown(headers):
+        fault = joined(fault, Sentence("map_a_column", "{columns}: map one of them to number", columns=columns))
+    hint = _region_hint(body, region=region)
+    return fault if hint is None else joined(fault, hint)
+
+
+def _region_hint(body: Sequence[Cells], *, region: str) -> Sentence | None:
+    """Return the region that fits the numbers of a column which has none of the region of the installation."""
+    for index in range(min(len(body[0]), _HINTED_COLUMNS) if body else 0):
+        foreign = find_foreign((cells[index] for cells in body if index < len(cells)), region=region)
+        if foreign is not None and foreign.fitting:
+            text = "if column {column} is the number, {reason}"
+            return Sentence("number_of_other_region", text, column=index + 1, reason=foreign.reason)
+    return None
+
+
+def _columns_shown(headers: Sequence[str]) -> Sentence | None:
+    shown = [header for header in headers if header][:SHOWN_HEADERS]
+    return Sentence("its_columns", "its columns are {names}", names=", ".join(shown)) if shown else None

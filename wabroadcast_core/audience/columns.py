@@ -4,13 +4,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from wabroadcast_core.audience.cells import MARK, plain_cell
-from wabroadcast_core.audience.column_faults import SHOWN_HEADERS
 from wabroadcast_core.audience.consent import ConsentColumn
 from wabroadcast_core.audience.foreign_numbers import ForeignNumbers, states_country
 from wabroadcast_core.audience.number_columns import Cells, NumberColumns
 from wabroadcast_core.errors import NumberError
 from wabroadcast_core.models.recipient import AudienceRow, RowFault, Scalar
 from wabroadcast_core.sentences import Sentence, listed
+
+SHOWN_HEADERS = 12  # in error texts and notes
 
 Variables = tuple[tuple[int, str], ...]  # index of the column, name of the variable
 

@@ -18,12 +18,11 @@ from wabroadcast_core.errors import BroadcastError, SourceError
 from wabroadcast_core.models.recipient import AudienceRow
 from wabroadcast_core.plugin_faults import describe_fault
 from wabroadcast_core.plugins.time_limits import ExitError
-from wabroadcast_core.sentences import Sentence
+from wabroadcast_core.sentences import Sentence, foreign
 
 log = logging.getLogger(__name__)
 
 BLOCK = 100  # rows that are read at once where they are taken one by one
-REPAIR: Final = "repair its plugin, then submit again"
 _PLAIN: Final = frozenset({str, int, float, bool, NoneType})
 
 
@@ -110,7 +109,8 @@ class SourceReader:
     def _counted(self, rows: Iterator[AudienceRow]) -> Iterator[AudienceRow]:
         for row in rows:
             if (fault := _fault_of(row)) is not None:
-                raise SourceError(f"the contact source {self._kind} yielded {fault}: {REPAIR}")
+                text = "the contact source {kind} yielded {fault}: repair its plugin, then submit again"
+                raise SourceError(Sentence("source_yielded", text, kind=self._kind, fault=foreign(fault)))
             self._rows_read += 1
             yield row
 
@@ -123,7 +123,8 @@ def source_failure(kind: str, error: BaseException) -> SourceError:
     if isinstance(error, ExitError) and error.__cause__ is not None:
         error = error.__cause__
     log.error("the contact source %s failed: %s", kind, describe_fault(error))
-    return SourceError(f"the contact source {kind} failed with {type(error).__name__} (see the log): {REPAIR}")
+    text = "the contact source {kind} failed with {error} (see the log): repair its plugin, then submit again"
+    return SourceError(Sentence("source_broke", text, kind=kind, error=type(error).__name__))
 
 
 def _fault_of(row: object) -> str | None:

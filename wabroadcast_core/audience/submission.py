@@ -353,8 +353,8 @@ def _unknown_variables(content: CompiledContent, names: Sequence[str] | None) ->
 
 def _refuse_empty(size: int) -> None:
     if not size:
-        text = "the list is empty: give at least one recipient"
-        raise InvalidInputError([Fault("recipients", Sentence("no_recipients", text))])
+        empty = Sentence("no_recipients", "the list is empty: give at least one recipient")
+        raise InvalidInputError([Fault("recipients", empty)])
 
 
 def _recipient_faults(recipients: Iterable[AnyRecipient]) -> Sequence[Fault]:

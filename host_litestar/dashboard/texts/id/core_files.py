@@ -127,6 +127,8 @@ TEXTS = {
     "plugin-nya, lalu kirim lagi",
     "core.source_failed": "sumber kontaknya gagal dengan {error}: lihat log worker",
     "core.source_not_opened": "sumber kontak {kind} tidak dapat dibuka: {error}",
+    "core.source_yielded": "sumber kontak {kind} memberi {fault}: perbaiki plugin-nya, lalu kirim lagi",
+    "core.source_broke": "sumber kontak {kind} gagal dengan {error} (lihat log): perbaiki plugin-nya, lalu kirim lagi",
     "core.source_without_file": "sumber berjenis {kind} tidak membaca berkas: hapus berkasnya",
     "core.empty_contact_book": "buku kontaknya kosong",
     "core.nobody_with_tag": "tidak ada kontak dengan tag {tag}",
