@@ -7,8 +7,13 @@ from pathlib import Path
 import host_litestar
 import wabroadcast_core
 import wabroadcast_plugins
+from host_litestar.doctor.texts import TEXTS as DOCTOR
 from wabroadcast_core.models.fault_texts import FAULT_TEXTS
+from wabroadcast_core.sentence_texts import CORE
+from wabroadcast_core.sentences import ONE
 from wabroadcast_plugins.contact_sources.workbook_texts import WORKBOOK_TEXTS
+from wabroadcast_plugins.senders.sentences import SENDERS
+from wabroadcast_plugins.sentences import CHECKS
 
 PACKAGES = (wabroadcast_core, wabroadcast_plugins, host_litestar)
 
@@ -16,6 +21,8 @@ PACKAGES = (wabroadcast_core, wabroadcast_plugins, host_litestar)
 def sentence_texts() -> Mapping[str, set[str]]:
     """Return the English texts of each code: one, or two where the number decides."""
     found = {code: {text} for texts in (FAULT_TEXTS, WORKBOOK_TEXTS) for code, text in texts.items()}
+    for code, text in {**CORE, **SENDERS, **CHECKS, **DOCTOR}.items():
+        found.setdefault(code.removesuffix(ONE), set()).add(text)
     for code, texts in _made_in_sources():
         found.setdefault(code, set()).update(texts)
     return found

@@ -59,6 +59,7 @@ ROOMS = [
     "private_files",
     "provider_addresses",
     "errors",
+    "sentence_texts",
     "sentences",
 ]
 

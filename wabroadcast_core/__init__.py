@@ -91,7 +91,7 @@ if TYPE_CHECKING:
     from wabroadcast_core.rendering.errors import NotRendered
     from wabroadcast_core.rendering.template import CompiledText, compile_text
     from wabroadcast_core.rendering.values import WorkMeter
-    from wabroadcast_core.sentences import Sentence, foreign, one_of, sentence_of
+    from wabroadcast_core.sentences import Sentence, foreign, make_sentence, one_of, sentence_of
     from wabroadcast_core.settings import Settings
     from wabroadcast_core.store.tables import TABLE_NAMES
     from wabroadcast_core.transport.account_identity import IdentifiesAccount
@@ -233,6 +233,7 @@ _NAMES = {
     "sentences": (
         "Sentence",
         "foreign",
+        "make_sentence",
         "one_of",
         "sentence_of",
     ),
@@ -357,6 +358,7 @@ __all__ = [
     "health_app",
     "hookimpl",
     "kept_call",
+    "make_sentence",
     "mask_number",
     "media_type",
     "one_of",

@@ -30,6 +30,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal
 
+from wabroadcast_core.sentence_texts import say
 from wabroadcast_core.sentences import Sentence, code_of, storable
 
 LONGEST_WAIT: Final = 86_400.0  # seconds that a provider can make a message or a connection wait at once
@@ -242,6 +243,14 @@ class SendError(BroadcastError):
         super().__init__(f"{reason}: {detail}" if detail else reason)
         self.reason = reason or self.code
         self.detail = detail
+
+
+def words_of(error: SendError) -> str:
+    """Return the reason of an error, with its detail if there is one, as it is stored with what the error stopped."""
+    detail: object = error.detail  # a plugin may pass anything
+    if not detail:
+        return error.reason
+    return say("failure", reason=str(error.reason), detail=detail if isinstance(detail, str) else str(detail))
 
 
 def bounded_wait(seconds: object) -> float | None:

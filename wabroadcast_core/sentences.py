@@ -9,11 +9,15 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Self, TypeAlias
 
-Value: TypeAlias = str | int | float
-"""A part of a sentence. It may be a sentence itself."""
+Part: TypeAlias = str | int | float
+Value: TypeAlias = Part | list[str]
+"""A part of a sentence, or a list of them. It may be a sentence itself."""
+
+ONE: Final = ".one"  # at the end of the code of a text for an ``n`` of 1
 
 FOREIGN: Final = "foreign"
 """The code of what another program says, such as a database: in its own words, which no page translates."""
+REPLACED: Final = "\N{REPLACEMENT CHARACTER}"
 _MARK: Final = "\x1e"  # between a stored sentence and its code
 
 
@@ -44,16 +48,31 @@ class Sentence(str):
         return self._of, (str(self), self.code, self.values)
 
 
+def make_sentence(texts: Mapping[str, str], code: str, /, **values: Value) -> Sentence:
+    """Return a sentence of a table.
+
+    :param texts: English texts by code; the code with ``.one`` at its end is for an ``n`` of 1.
+    """
+    key = f"{code}{ONE}" if values.get("n") == 1 and f"{code}{ONE}" in texts else code
+    return Sentence(code, texts[key], **values)
+
+
+def cut_text(text: str, most: int) -> str:
+    """Return the start of a text of others; a sentence of our own is never cut."""
+    return text if isinstance(text, Sentence) else text[:most]
+
+
 def foreign(text: str) -> Sentence:
     """Return what another program says, as a part of a sentence."""
     return Sentence(FOREIGN, "{text}", text=text)
 
 
 def storable(text: str) -> str:
-    """Return a text with replacements for what no database stores. That of a sentence is so already."""
+    """Return a text with replacements for what no database stores, and for the mark of a stored sentence."""
     if isinstance(text, Sentence):
         return text
-    return text.encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
+    known = text.encode(errors="replace").decode().replace("\0", REPLACED)
+    return known.replace(_MARK, REPLACED)
 
 
 def joined(first: str, second: str) -> Sentence:
@@ -104,6 +123,18 @@ def unpack_sentence(stored: str) -> str:
         return stored
 
 
+def write_text(text: str | None) -> str | None:
+    """Return a text as it is stored. In one of others, the mark of sentences is replaced, so that it is never ours."""
+    if text is None or isinstance(text, Sentence):
+        return text and pack_sentence(text)
+    return text.replace(_MARK, REPLACED) if _MARK in text else text
+
+
+def read_text(text: str | None) -> str | None:
+    """Return a stored text: a sentence, or a text of others as it is."""
+    return text and unpack_sentence(text)
+
+
 def _with_comma(first: str, second: str) -> str:
     if isinstance(first, Sentence) or isinstance(second, Sentence):
         return Sentence("listed", "{first}, {second}", first=first, second=second)
@@ -111,10 +142,14 @@ def _with_comma(first: str, second: str) -> str:
 
 
 def _kept(value: Value) -> Value:
+    if isinstance(value, list):
+        return [storable(one) for one in value]
     return storable(value) if isinstance(value, str) else value
 
 
 def _written(value: Value) -> str:
+    if isinstance(value, list):
+        return ", ".join(value)
     if isinstance(value, str):
         return value
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,}"
@@ -126,6 +161,8 @@ def _parts_of(sentence: Sentence) -> list[Any]:
 
 
 def _as_json(value: Value) -> Any:
+    if isinstance(value, list):
+        return {"list": [_as_json(one) for one in value]}
     return [str(value), *_parts_of(value)] if isinstance(value, Sentence) else value
 
 
@@ -135,6 +172,8 @@ def _sentence_from(text: str, parts: Any) -> Sentence:
 
 
 def _from_json(value: Any) -> Value:
+    if isinstance(value, dict):
+        return [_from_json(one) for one in value.get("list")]  # type: ignore[misc,union-attr]  # texts; else a TypeError
     if isinstance(value, list):
         text, *parts = value
         return _sentence_from(str(text), parts)

@@ -2,10 +2,12 @@
 
 import re
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from host_litestar.auth import ACTOR_WITHOUT_KEY
 from host_litestar.dashboard.controller import PageController, page
+from host_litestar.dashboard.opt_out_words import say_opt_out
 from host_litestar.dashboard.view import Page, View, ViewDep
 from wabroadcast_core.errors import InvalidInputError
 from wabroadcast_core.models.activity import Activity, ActObject
@@ -45,6 +47,7 @@ class ActivityPages(PageController):
             rows=[(act, say_act(view, act), origin_of(act.actor), _page_of(view, act)) for act in acts.items],
             asked=asked,
             kinds=_kinds(view),
+            opt_out=partial(say_opt_out, view),
             export=view.link("/activity/export", **{**asked, "since": None, "until": None, **times}),
         )
 

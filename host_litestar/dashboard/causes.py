@@ -29,12 +29,9 @@ def say_cause(view: View, cause: BaseModel | None) -> str:
     return view.t(ended, **{name: NOTHING if value is None else value for name, value in values.items()})
 
 
-def say_reason(view: View, code: object) -> str:
+def say_reason(view: View, code: str | None) -> str:
     """Return what a reason means: the words of the catalogue; of a reason without an entry, the reason itself."""
-    if not code:
-        return view.t("cause.no_reason")
-    known = view.broadcaster.reasons.explain(str(code), language=view.choices.language)
-    return known.meaning if known.known else str(code)
+    return view.words.of_reason(code)
 
 
 def _written(view: View, value: Any) -> Any:

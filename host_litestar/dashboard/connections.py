@@ -59,7 +59,7 @@ class ConnectionPages(PageController):
     def test(self, view: ViewDep, name: ConnectionName) -> Page:
         """Check with the provider whether the account can send."""
         test = view.broadcaster.connections.test(name)
-        values: dict[str, str | int] = {"name": name, "reason": test.reason}
+        values: dict[str, str | int] = {"name": name, "reason": view.words.of(test.reason)}
         return _back(view, name, Notice(f"connections.test.{test.state}", values, TONES[test.state]))  # type: ignore[arg-type]  # the tones are those of notices
 
     @act("/{name:str}/delete", scope=Scope.ADMIN)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
-from host_litestar.dashboard.causes import say_cause
+from host_litestar.dashboard.causes import say_cause, say_reason
 from host_litestar.dashboard.compose_page import unofficial
 from host_litestar.dashboard.view import View
 from wabroadcast_core.clock import SystemClock
@@ -137,7 +137,7 @@ def _of_connections(view: View, found: Reviewed) -> Iterator[Check]:
         if one.state == ConnectionState.ACTIVE:
             yield _of_active(view, one, page)
         else:
-            cause = say_cause(view, one.waiting_for) or one.state_reason or view.t("cause.no_reason")
+            cause = say_cause(view, one.waiting_for) or say_reason(view, one.state_reason)
             yield Check("warn", view.t("review.check.paused", name=one.name, reason=cause), page)
         if one.problem:
             yield Check("warn", view.t("review.check.problem", name=one.name, reason=view.say(one.problem)), page)

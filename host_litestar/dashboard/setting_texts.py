@@ -1,6 +1,6 @@
 """The labels and hints of the settings of a sender, in the language of the page where the catalogue has them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from markupsafe import Markup
 
@@ -54,3 +54,13 @@ class SettingTexts:
         if not text or self._view.choices.language == ENGLISH:
             return text
         return Markup('<span lang="en">{}</span>').format(text)
+
+
+def _keys_of(kind: str, setting: Setting) -> Iterator[str]:
+    """Yield the keys of a setting's texts: of one inside of groups, by ever less of its path, then by its name."""
+    names = [name for name in setting.path.split(".")[1:] if not name.isdecimal()]
+    if len(names) == 1:
+        yield from (f"setting.{kind}.{setting.name}", f"setting.{setting.name}")
+        return
+    yield from (f"setting.{kind}.{'.'.join(names[start:])}" for start in range(len(names) - 1))
+    yield f"setting.{kind}.part.{setting.name}"

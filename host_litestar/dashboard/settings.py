@@ -48,8 +48,10 @@ class SettingsPages(PageController):
 def _installed(view: View) -> list[InstalledSetting]:
     settings = view.broadcaster.settings
     return [
-        InstalledSetting(f"WABROADCAST_{name.upper()}", _shown(view, getattr(settings, name)), field.description or "")
-        for name, field in Settings.model_fields.items()
+        InstalledSetting(
+            f"WABROADCAST_{name.upper()}", _shown(view, getattr(settings, name)), view.t(f"installed.{name}")
+        )
+        for name in Settings.model_fields
     ]
 
 

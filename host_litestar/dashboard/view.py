@@ -21,6 +21,7 @@ from host_litestar.dashboard.notices import COOKIE, FORGOTTEN, Notice, read_noti
 from host_litestar.dashboard.rendering import environment
 from host_litestar.dashboard.sentences import OwnText, say, say_plainly
 from host_litestar.dashboard.texts import Texts
+from host_litestar.dashboard.words import Words
 from host_litestar.session_cookies import session_of
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.errors import Fault, UnavailableError
@@ -68,6 +69,7 @@ class View:
         self.choices = read_choices(request, zone=broadcaster.settings.timezone)
         self.fmt = Formats(self.choices.language, self.choices.zone)
         self.t = Texts(self.choices.language, self._number)
+        self.words = Words(self.t, broadcaster.reasons, language=self.choices.language)
 
     # --- who asks ----------------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ import redis
 from host_litestar.doctor.findings import Finding, Level, fault_of, judge, ok, warning
 from host_litestar.doctor.redis_checks import examine_redis
 from host_litestar.doctor.store_checks import examine_store
+from host_litestar.doctor.texts import say
 from host_litestar.doctor.work_checks import examine_callbacks, examine_connections, examine_webhooks, examine_workers
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.errors import BroadcastError
@@ -23,7 +24,6 @@ from wabroadcast_core.settings import Settings
 LITTLE_SPACE = 1024**3  # bytes
 NO_SPACE = 100 * 1024**2
 CALL_SECONDS = 2.0
-START = "start `wabroadcast serve`"
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
@@ -34,7 +34,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
             blocked = blocked or finding.blocks
             yield finding
     if blocked:
-        yield warning("work", "workers, webhooks and connections were not examined", "repair the parts above first")
+        yield warning("work", say("not_examined"), say("repair_first"))
     else:
         yield from _examine_work(settings)
 
@@ -51,7 +51,7 @@ def examine_running(broadcaster: Broadcaster, *, thorough: bool) -> Iterator[Fin
     yield from _plugin_findings(broadcaster.plugins, is_strict=settings.plugins_strict)
     yield from _examine_disk(settings)
     if any(finding.blocks for finding in found):
-        yield warning("work", "workers, webhooks and connections were not examined", "repair the parts above first")
+        yield warning("work", say("not_examined"), say("repair_first"))
         return
     yield from _examine_parts(broadcaster, thorough=thorough)
 
@@ -60,7 +60,7 @@ def _examine_redis(settings: Settings) -> Iterator[Finding]:
     url = settings.redis_url.get_secret_value() if settings.redis_url else EmbeddedValkey(settings.data_dir).url
     with redis.Redis.from_url(url, socket_timeout=CALL_SECONDS, socket_connect_timeout=CALL_SECONDS) as client:
         if settings.redis_url is None and not takes_calls(client):
-            yield Finding("redis", Level.WARNING, "the embedded Valkey does not run", START, blocks=True)
+            yield Finding("redis", Level.WARNING, say("valkey_stopped"), say("start_server"), blocks=True)
         else:
             yield from examine_redis(client, Keys(settings.namespace))
 
@@ -76,8 +76,8 @@ def takes_calls(client: redis.Redis) -> bool:
 
 def _examine_store(settings: Settings) -> Iterator[Finding]:
     if settings.database_url is None and not settings.sqlite_path.exists():
-        fact = f"there is no store yet at {settings.sqlite_path.resolve()}"
-        yield Finding("store", Level.WARNING, fact, f"{START}, or name its directory with --data-dir", blocks=True)
+        fact = say("no_store", path=str(settings.sqlite_path.resolve()))
+        yield Finding("store", Level.WARNING, fact, say("start_server_here"), blocks=True)
         return
     try:
         database = open_store(settings, None)
@@ -103,10 +103,10 @@ def _examine_plugins(settings: Settings) -> Iterator[Finding]:
 
 def _plugin_findings(plugins: Plugins, *, is_strict: bool) -> Iterator[Finding]:
     states = Counter(fact.state for fact in plugins.facts())
-    yield ok("plugins", ", ".join(f"{amount} {state}" for state, amount in sorted(states.items())))
+    yield ok("plugins", say("plugins", states=[say(f"plugins_{one}", n=n) for one, n in sorted(states.items())]))
     for one in plugins.quarantined.values():
         level = Level.FAULT if one.may_stop or is_strict else Level.WARNING
-        fact = f"{one.name} is quarantined: {one.reason}"
+        fact = say("plugin_quarantined", name=one.name, detail=one.reason)
         yield Finding("plugins", level, fact, one.remedy, blocks=is_strict)
 
 
@@ -115,11 +115,11 @@ def _examine_disk(settings: Settings) -> Iterator[Finding]:
     free = shutil.disk_usage(place).free
     yield judge(
         "disk",
-        f"{free / 1024**3:.1f} GiB are free on the disk of {place}",
+        say("disk_space", gibibytes=round(free / 1024**3, 1), place=str(place)),
         -free,
         warn_from=-LITTLE_SPACE,
         fault_from=-NO_SPACE,
-        remedy="free space: without it nothing can be stored or sent",
+        remedy=say("free_disk"),
     )
 
 

@@ -1,9 +1,12 @@
 """What the doctor finds: one line a fact, with its level and its remedy."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+from host_litestar.doctor.texts import say
+from wabroadcast_core.sentences import Sentence
 
 
 class Level(StrEnum):
@@ -21,7 +24,9 @@ _EXIT_STATUS = {Level.OK: 0, Level.WARNING: 1, Level.FAULT: 2}
 class Finding:
     """One fact about a part of the installation.
 
+    :param fact: in English; a sentence of ours, or part of the text of an error.
     :param blocks: whether what depends on the part cannot be examined.
+    :param whole: the sentence of an error, which has the fact and the remedy.
     """
 
     part: str
@@ -29,10 +34,13 @@ class Finding:
     fact: str
     remedy: str = ""
     blocks: bool = False
+    whole: Sentence | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the finding for JSON."""
-        return {name: value for name, value in asdict(self).items() if name != "blocks"}
+        said = self.whole or self.fact
+        code = said.code if isinstance(said, Sentence) else None
+        return {"part": self.part, "level": self.level, "code": code, "fact": self.fact, "remedy": self.remedy}
 
 
 def ok(part: str, fact: str) -> Finding:
@@ -52,8 +60,9 @@ def fault(part: str, fact: str, remedy: str) -> Finding:
 
 def fault_of(part: str, text: str) -> Finding:
     """Return a fault from the text of an error, which states the fact and after a colon the way out."""
-    fact, separator, remedy = text.partition(": ")
-    return Finding(part, Level.FAULT, fact, remedy if separator else "see the log", blocks=True)
+    fact, _, remedy = text.partition(": ")
+    whole = text if isinstance(text, Sentence) else None
+    return Finding(part, Level.FAULT, fact, remedy or say("see_log"), blocks=True, whole=whole)
 
 
 def judge(

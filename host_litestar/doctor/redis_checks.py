@@ -8,6 +8,7 @@ from typing import Any
 import redis
 
 from host_litestar.doctor.findings import Finding, fault, fault_of, judge, ok, warning
+from host_litestar.doctor.texts import say
 from wabroadcast_core.keys import Keys
 from wabroadcast_core.redis_access.probe import RedisProbe, describe_failure
 
@@ -35,11 +36,11 @@ def examine_redis(client: redis.Redis, keys: Keys) -> Iterator[Finding]:
     median, worst = statistics.median(seconds), max(seconds)
     yield judge(
         PART,
-        f"a call takes {median * 1000:.1f} ms, at most {worst * 1000:.1f} ms",
+        say("redis_call", median=round(median * 1000, 1), worst=round(worst * 1000, 1)),
         median,
         warn_from=SLOW_PING,
         fault_from=BAD_PING,
-        remedy="run Redis near the workers, and on a machine that is not busy",
+        remedy=say("move_redis"),
     )
 
 
@@ -51,34 +52,30 @@ def _measure_ping(client: redis.Redis) -> float:
 
 def _version(facts: dict[str, Any]) -> Finding:
     if "valkey_version" in facts:
-        return ok(PART, f"Valkey {facts['valkey_version']}")
+        return ok(PART, say("version", name="Valkey", version=facts["valkey_version"]))
     version = str(facts.get("redis_version", "0"))
     parts = tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())
     if parts < OLDEST:
-        return warning(PART, f"Redis {version} is old", "install Redis 6.2 or newer, or Valkey")
-    return ok(PART, f"Redis {version}")
+        return warning(PART, say("redis_old", version=version), say("install_redis"))
+    return ok(PART, say("version", name="Redis", version=version))
 
 
 def _persistence(facts: dict[str, Any]) -> Iterator[Finding]:
     if facts.get("aof_last_write_status", "ok") != "ok" or facts.get("rdb_last_bgsave_status", "ok") != "ok":
-        yield fault(PART, "Redis could not save its data the last time", "free space on its disk, and see its log")
+        yield fault(PART, say("redis_not_saved"), say("free_redis_disk"))
     if facts.get("aof_enabled"):
-        yield ok(PART, "it writes its data to disk (append-only file)")
+        yield ok(PART, say("redis_appends"))
     else:
-        yield warning(
-            PART,
-            "it does not write each command to disk, so messages in flight become unknown if it crashes with a worker",
-            "set `appendonly yes` and `appendfsync always`",
-        )
+        yield warning(PART, say("redis_does_not_append"), say("let_redis_append"))
 
 
 def _eviction(facts: dict[str, Any]) -> Finding:
-    policy, remedy = str(facts.get("maxmemory_policy", "noeviction")), "set `maxmemory-policy noeviction`"
+    policy, remedy = str(facts.get("maxmemory_policy", "noeviction")), say("let_redis_keep_keys")
     if policy == "noeviction":
-        return ok(PART, "it deletes no keys when its memory is full")
+        return ok(PART, say("redis_keeps_keys"))
     if facts.get("maxmemory"):
-        return fault(PART, f"it deletes keys when its memory is full ({policy}), limits and intents too", remedy)
-    return warning(PART, f"it would delete keys if it had a memory limit ({policy})", remedy)
+        return fault(PART, say("redis_evicts", policy=policy), remedy)
+    return warning(PART, say("redis_would_evict", policy=policy), remedy)
 
 
 def _memory(facts: dict[str, Any]) -> Iterator[Finding]:
@@ -86,8 +83,8 @@ def _memory(facts: dict[str, Any]) -> Iterator[Finding]:
     if limit:
         yield judge(
             PART,
-            f"{used / limit:.0%} of its memory limit is used",
+            say("redis_memory", percent=round(100 * used / limit)),
             used / limit,
             warn_from=NEARLY_FULL,  # one that is full refuses the probe
-            remedy="raise its maxmemory, or free memory in it",
+            remedy=say("raise_redis_memory"),
         )

@@ -9,6 +9,7 @@ from host_litestar.cli.answers import read_json
 from host_litestar.cli.client import Client, without_userinfo
 from host_litestar.cli.errors import RefusedError
 from host_litestar.doctor.findings import Finding, Level, fault, fault_of, ok, warning
+from host_litestar.doctor.texts import say
 
 _WORKERS = re.compile(r"^wabroadcast_workers_alive (\S+)$", re.MULTILINE)
 
@@ -20,7 +21,7 @@ def examine_server(client: Client) -> Iterator[Finding]:
     except RefusedError as error:
         yield fault_of("server", str(error))
         return
-    yield ok("server", f"it answers at {without_userinfo(client.url)}")
+    yield ok("server", say("server_answers", url=without_userinfo(client.url)))
     try:
         yield from _readiness(client)
         connections = client.call("GET", "/connections")["items"]
@@ -36,30 +37,29 @@ def examine_server(client: Client) -> Iterator[Finding]:
 def _readiness(client: Client) -> Iterator[Finding]:
     ready = read_json(client.get("/health/ready"))
     for part, state in ready["checks"].items():
-        yield ok(part, "it takes writes") if state == "ok" else fault_of(part, ready["causes"].get(part, state))
+        yield ok(part, say("takes_writes")) if state == "ok" else fault_of(part, ready["causes"].get(part, state))
     for name, reason in ready["quarantined"].items():
-        yield warning(
-            "plugins", f"{name} is quarantined: {reason}", "run `wabroadcast plugins` on the server's machine"
-        )
+        yield warning("plugins", say("plugin_quarantined", name=name, detail=reason), say("list_plugins"))
 
 
 def _workers(client: Client) -> Iterator[Finding]:
     found = _WORKERS.search(client.get("/metrics").text)
     if found is not None and float(found[1]):
-        yield ok("workers", f"{float(found[1]):.0f} alive")
+        yield ok("workers", say("workers_alive", n=round(float(found[1]))))
     else:
-        yield fault("workers", "none is alive", "start `wabroadcast worker` or `wabroadcast serve`, and see its log")
+        yield fault("workers", say("no_workers"), say("start_workers_see_log"))
 
 
 def _connection(client: Client, connection: dict[str, Any], *, testable: bool) -> Iterator[Finding]:
     name = connection["name"]
     part = f"connection {name}"
     if connection["state"] != "active":
-        yield warning(part, "it is paused", f"`wabroadcast connections resume {name}`")
+        yield warning(part, say("connection_paused"), say("resume_connection", name=name))
     if not testable:
-        yield ok(part, f"it cannot be tested: the sender {connection['sender']} cannot report the state of its account")
+        yield ok(part, say("connection_untestable", sender=connection["sender"]))
         return
     test = client.call("POST", f"/connections/{quote(name, safe='')}/test")
     levels = {"up": Level.OK, "down": Level.FAULT}
-    remedy = "" if test["state"] == "up" else f"`wabroadcast connections test {name}` tests it again"
-    yield Finding(part, levels.get(test["state"], Level.WARNING), f"{test['state']}: {test['reason']}", remedy)
+    fact = say(f"account_{test['state']}", detail=test["reason"])
+    remedy = "" if test["state"] == "up" else say("test_connection", name=name)
+    yield Finding(part, levels.get(test["state"], Level.WARNING), fact, remedy)

@@ -5,7 +5,9 @@ import time
 from collections.abc import Iterator
 
 from host_litestar.doctor.findings import Finding, Level, fault_of, judge, ok, warning
+from host_litestar.doctor.texts import say
 from wabroadcast_core.errors import BroadcastError
+from wabroadcast_core.sentences import Sentence
 from wabroadcast_core.store import installation as installation_store
 from wabroadcast_core.store.database import Database
 from wabroadcast_core.store.integrity import check_at_start, check_integrity
@@ -39,21 +41,20 @@ def examine_store(database: Database, *, now: float, thorough: bool = True) -> I
         yield fault_of(PART, getattr(error, "cause", None) or str(error))
 
 
-def _version_of(database: Database) -> str:
+def _version_of(database: Database) -> Sentence:
     with database.db_engine.connect() as conn:
         version = ".".join(map(str, conn.dialect.server_version_info or ()))
-    return f"SQLite {version}" if database.is_sqlite else f"PostgreSQL {version}"
+    return say("version", name="SQLite" if database.is_sqlite else "PostgreSQL", version=version)
 
 
 def _migrations(schema: Schema) -> Finding:
+    version = schema.present or ""
     if schema.is_current:
-        return ok(PART, f"its tables are current ({schema.present})")
+        return ok(PART, say("tables_current", version=version))
     if not schema.is_known:
-        fact = f"it was used by a newer version of wabroadcast ({schema.present})"
-        return Finding(PART, Level.FAULT, fact, "install that version again", blocks=True)
-    tables = "no tables yet" if schema.present is None else f"the tables of an older version ({schema.present})"
-    remedy = "back it up; `wabroadcast migrate` or the next start of a server or worker migrates it"
-    return Finding(PART, Level.WARNING, f"it has {tables}", remedy, blocks=True)
+        return Finding(PART, Level.FAULT, say("tables_newer", version=version), say("install_newer"), blocks=True)
+    fact = say("tables_old", version=version) if version else say("no_tables")
+    return Finding(PART, Level.WARNING, fact, say("migrate"), blocks=True)
 
 
 def _commit_latency(database: Database, *, now: float) -> Finding:
@@ -66,11 +67,11 @@ def _commit_latency(database: Database, *, now: float) -> Finding:
     median, worst = statistics.median(seconds), max(seconds)
     return judge(
         PART,
-        f"a commit takes {median * 1000:.1f} ms, at most {worst * 1000:.1f} ms",
+        say("commit", median=round(median * 1000, 1), worst=round(worst * 1000, 1)),
         median,
         warn_from=SLOW_COMMIT,
         fault_from=BAD_COMMIT,
-        remedy="put the store on a faster disk, or move it away from busy neighbours",
+        remedy=say("move_store"),
     )
 
 
@@ -78,10 +79,10 @@ def _integrity(database: Database) -> Iterator[Finding]:
     if database.sqlite_path is None:
         return
     if check_integrity(database, quick_seconds=CHECK_SECONDS, full_seconds=CHECK_SECONDS):
-        yield ok(PART, "it has no damage")
+        yield ok(PART, say("no_damage"))
     else:
         yield warning(
             PART,
-            f"{2 * CHECK_SECONDS:g} s were too short to search all of it for damage, and nothing was found so far",
-            f'run `sqlite3 {database.sqlite_path} "PRAGMA integrity_check"` at a quiet time',
+            say("damage_not_searched", seconds=2 * CHECK_SECONDS),
+            say("search_damage", path=str(database.sqlite_path)),
         )

@@ -5,13 +5,14 @@ import time
 from collections.abc import Iterator
 
 from host_litestar.doctor.findings import Finding, fault, fault_of, judge, ok, warning
+from host_litestar.doctor.texts import say
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import BroadcastError
 from wabroadcast_core.metrics.shared_totals import SharedTotals
-from wabroadcast_core.models.amounts import count_of
 from wabroadcast_core.models.connection import ConnectionView
 from wabroadcast_core.models.status import ConnectionState
+from wabroadcast_core.sentences import Sentence
 from wabroadcast_core.store import backlog
 from wabroadcast_core.store import callbacks as callback_store
 from wabroadcast_core.store import connections as connection_store
@@ -31,24 +32,22 @@ def examine_workers(context: Context) -> Iterator[Finding]:
         waiting = sum(found.queued + found.retry for found in backlog.waiting_messages(conn).values())
     totals = SharedTotals(context.redis, context.keys)
     alive = totals.count_alive(workers)
-    remedy = "start `wabroadcast serve` or `wabroadcast worker`"
+    remedy = say("start_workers")
     if alive:
-        yield ok("workers", f"{alive} alive")
+        yield ok("workers", say("workers_alive", n=alive))
     elif waiting:
-        yield fault(
-            "workers", f"none is alive, and {count_of(waiting, 'message waits', several='messages wait')}", remedy
-        )
+        yield fault("workers", say("no_workers_for", n=waiting), remedy)
     else:
-        yield warning("workers", "none is alive", remedy)
+        yield warning("workers", say("no_workers"), remedy)
     offsets = totals.clock_offsets() | {socket.gethostname(): time.time() - _redis_time(context)}
     for host, offset in sorted(offsets.items()):
         yield judge(
             "clocks",
-            f"the clock of {host} differs by {offset:+.2f} s from Redis' clock",
+            say("clock", host=host, seconds=f"{offset:+.2f}"),
             abs(offset),
             warn_from=WRONG_CLOCK,
             fault_from=BAD_CLOCK,
-            remedy="let both hosts set their clocks by NTP",
+            remedy=say("set_clocks"),
         )
 
 
@@ -73,17 +72,18 @@ def examine_connections(broadcaster: Broadcaster) -> Iterator[Finding]:
 
 
 def _paused(part: str, connection: ConnectionView) -> Finding:
-    reason = f" ({connection.state_reason})" if connection.state_reason else ""
-    return warning(part, f"it is paused{reason}", f"`wabroadcast connections resume {connection.name}`")
+    reason = connection.state_reason
+    fact = say("connection_paused_for", reason=reason) if reason else say("connection_paused")
+    return warning(part, fact, say("resume_connection", name=connection.name))
 
 
 def _tested(part: str, connection: ConnectionView, broadcaster: Broadcaster) -> Iterator[Finding]:
     sender = broadcaster.plugins.senders.get(connection.sender)
     if sender is None:
-        yield fault(part, f"its sender {connection.sender} is not installed", "install the plugin that provides it")
+        yield fault(part, say("sender_not_installed", sender=connection.sender), say("install_sender"))
         return
     if not hasattr(sender, "check_connection"):
-        yield ok(part, f"the sender {connection.sender} cannot report the state of its account")
+        yield ok(part, say("sender_cannot_report", sender=connection.sender))
         return
     try:
         test = broadcaster.connections.test(connection.name)
@@ -91,20 +91,22 @@ def _tested(part: str, connection: ConnectionView, broadcaster: Broadcaster) -> 
         yield fault_of(part, str(error))
         return
     if test.state == "up":
-        yield ok(part, f"up: {test.reason}")
+        yield ok(part, say("account_up", detail=test.reason))
     else:
-        yield fault(part, f"{test.state}: {test.reason}", f"see `wabroadcast connections show {connection.name}`")
+        fact = say(f"account_{test.state}", detail=test.reason)
+        yield fault(part, fact, say("show_connection", name=connection.name))
 
 
 def _receipts(part: str, receipt_at: float | None, started_at: float | None, *, now: float) -> Iterator[Finding]:
     """Yield when a receipt came last: if messages have left since, and none came, the webhook may be wrong."""
-    fact = "no receipt has come yet" if receipt_at is None else f"the last receipt came {_ago(now - receipt_at)}"
     if started_at is None:
         return
+    code = "no_receipt" if receipt_at is None else "last_receipt"
+    values = {} if receipt_at is None else {"ago": _ago(now - receipt_at)}
     if started_at - (receipt_at or 0.0) > QUIET:
-        yield warning(part, f"{fact}, and messages have left since", "check the webhook's address at the provider")
+        yield warning(part, say(f"{code}_but_sent", **values), say("check_webhook"))
     else:
-        yield ok(part, fact)
+        yield ok(part, say(code, **values))
 
 
 def examine_webhooks(context: Context) -> Iterator[Finding]:
@@ -112,25 +114,25 @@ def examine_webhooks(context: Context) -> Iterator[Finding]:
     with context.database.read() as conn:
         _, oldest_at = backlog.webhook_backlog(conn)
     age = 0.0 if oldest_at is None else max(0.0, context.clock.now() - oldest_at)
-    fact = f"the oldest unprocessed call came {_ago(age)}" if oldest_at is not None else "all calls are processed"
-    yield judge("webhooks", fact, age, warn_from=OLD_CALL, remedy="start workers, and see their log")
+    fact = say("calls_processed") if oldest_at is None else say("oldest_call", ago=_ago(age))
+    yield judge("webhooks", fact, age, warn_from=OLD_CALL, remedy=say("workers_see_log"))
 
 
 def examine_callbacks(context: Context) -> Iterator[Finding]:
     """Yield how long callbacks wait, and whether they can be signed."""
     with context.database.read() as conn:
         amount, oldest_at = callback_store.backlog(conn)
-    remedy = "see `wabroadcast callbacks list --status pending`"
+    remedy = say("list_callbacks")
     if amount and not context.settings.callback_secrets:
-        yield warning("callbacks", f"{amount:,} wait, and no secret is set", "set WABROADCAST_CALLBACK_SECRET")
+        yield warning("callbacks", say("callbacks_unsigned", n=amount), say("set_callback_secret"))
         return
     age = 0.0 if oldest_at is None else max(0.0, context.clock.now() - oldest_at)
-    fact = f"{amount:,} wait, the oldest of {_ago(age)}" if amount else "none waits"
+    fact = say("callbacks_wait", n=amount, ago=_ago(age)) if amount else say("no_callbacks")
     yield judge("callbacks", fact, age, warn_from=OLD_CALLBACK, remedy=remedy)
 
 
-def _ago(seconds: float) -> str:
+def _ago(seconds: float) -> Sentence:
     for unit, length in (("days", 86_400.0), ("hours", 3_600.0), ("minutes", 60.0)):
         if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit} ago"
-    return f"{seconds:.0f} s ago"
+            return say(f"{unit}_ago", n=round(seconds / length))
+    return say("seconds_ago", n=round(seconds))

@@ -38,7 +38,6 @@ from wabroadcast_core.store import retention as retention_store
 from wabroadcast_core.store import uploads as upload_store
 from wabroadcast_core.store.changes import Changes
 from wabroadcast_core.store.messages import NewMessage
-from wabroadcast_core.store.sql import clean_text
 from wabroadcast_core.store.uploads import store_upload
 
 log = logging.getLogger(__name__)
@@ -222,7 +221,7 @@ class _Preparation:
         """
         now = self._context.clock.now()
         with self._context.database.write() as conn:
-            values = {"status_reason": clean_text(pack_sentence(reason))} if reason else {}
+            values = {"status_reason": reason} if reason else {}
             broadcast_store.update_broadcast(conn, self._id, where_status=_NOT_FAILED, prepared=True, **values)
             completed = broadcast_store.complete_broadcast(conn, self._id, now=now)
         self._delete_copy(snapshot)
@@ -248,7 +247,7 @@ class _Preparation:
                 BroadcastStatus.FAILED,
                 now=now,
                 where_status=PREPARABLE,
-                status_reason=clean_text(pack_sentence(reason)),
+                status_reason=reason,
                 finished_at=now,
             )
 

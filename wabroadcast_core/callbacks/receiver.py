@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import httpx
 
+from wabroadcast_core.sentence_texts import say
+from wabroadcast_core.sentences import Sentence
 from wabroadcast_core.transport.connect_errors import describe_cause
 from wabroadcast_core.transport.http_requests import read_retry_after, unlogged
 from wabroadcast_core.transport.public_addresses import NotPublicError
@@ -50,23 +52,23 @@ def _read(answer: httpx.Response) -> Answer:
     if answer.is_success:
         return Answer(status=status)
     if status == httpx.codes.GONE:
-        return Answer("HTTP 410: the receiver wants no more callbacks of this broadcast", status, is_gone=True)
+        return Answer(say("receiver_gone"), status, is_gone=True)
     if status in REDIRECTS:
-        return Answer(f"HTTP {status}: redirects are not followed, set the address that it leads to", status)
+        return Answer(say("receiver_redirects", status=status), status)
     return Answer(f"HTTP {status}", status, retry_after=read_retry_after(answer.headers.get("retry-after")))
 
 
-def _describe(error: Exception, *, seconds: float) -> str:
+def _describe(error: Exception, *, seconds: float) -> Sentence:
     """Return why there was no answer, without the address: it may contain a secret."""
     if _is_refused(error):
-        return "the address is not of the public internet: allow its network with WABROADCAST_CALLBACK_NETWORKS"
+        return say("receiver_not_public")
     if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol | UnicodeError):
-        return "the address is not valid: correct callbackUrl or WABROADCAST_CALLBACK_URL"
+        return say("receiver_address_invalid")
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
-        return f"the receiver cannot be reached: {describe_cause(error)}"
+        return say("receiver_unreachable", cause=describe_cause(error))
     if isinstance(error, TimeoutError | httpx.TimeoutException):
-        return f"the receiver did not answer within {seconds:g} s: let it answer first and work afterwards"
-    return f"the receiver did not answer: {type(error).__name__}"
+        return say("receiver_slow", seconds=seconds)
+    return say("receiver_silent", error=type(error).__name__)
 
 
 def _is_refused(error: BaseException | None) -> bool:

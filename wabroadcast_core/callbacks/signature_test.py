@@ -12,12 +12,13 @@ from wabroadcast_core.callbacks.receiver import Answer, call_receiver
 from wabroadcast_core.callbacks.signing import sign
 from wabroadcast_core.models.base import as_utc
 from wabroadcast_core.models.callback import CALLBACK_TEST, SECRET_BYTES, CallbackTest
+from wabroadcast_core.sentence_texts import say
 from wabroadcast_core.settings import Settings
 from wabroadcast_core.transport.http_client import make_client
 from wabroadcast_core.transport.public_addresses import CallbackAddresses
 
 REFUSALS = range(400, 500)
-NOT_VERIFIED = "a call with a wrong signature was taken: refuse calls whose webhook-signature is not right, with 401"
+NOT_VERIFIED = say("receiver_trusts_all")
 
 
 def run_signature_test(settings: Settings, url: str, *, shown: str, now: float) -> CallbackTest:

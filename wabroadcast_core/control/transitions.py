@@ -12,6 +12,7 @@ from sqlalchemy import Connection, RowMapping
 from wabroadcast_core.errors import ConflictError, InvalidInputError, NotFoundError
 from wabroadcast_core.models.broadcast import find_past_start
 from wabroadcast_core.models.status import BroadcastStatus, MessageStatus
+from wabroadcast_core.sentence_texts import say
 from wabroadcast_core.store import attempts as attempt_store
 from wabroadcast_core.store import audit_log
 from wabroadcast_core.store import broadcasts as broadcast_store
@@ -196,7 +197,8 @@ def retry_broadcast(
         with_reason=code,
         again=True,
     )
-    detail = f"{moved} {status}" + (f" with {code}" if code else "")
+    with_code = {"reason": code} if code else {}
+    detail = say("retried_with" if code else "retried", n=moved, status=status.value, **with_code)
     audit_log.record_action(conn, action="retry", actor=actor, now=now, broadcast_id=row["id"], detail=detail)
     return moved
 
@@ -256,7 +258,7 @@ def reschedule_broadcast(
     else:
         broadcast_store.update_broadcast(conn, row["id"], **values)
     audit_log.record_action(
-        conn, action="change", actor=actor, now=now, broadcast_id=row["id"], detail=", ".join(values)
+        conn, action="change", actor=actor, now=now, broadcast_id=row["id"], detail=say("changed", fields=list(values))
     )
 
 
@@ -323,7 +325,9 @@ def control_batch(
         count = sum(_stop_batch(conn, row["id"], action, batch=batch, changes=changes) for _ in range(2))
     if not count:
         raise ConflictError(f"batch {batch} has no message that can be {_PARTICIPLE[action]}", status=status)
-    audit_log.record_action(conn, action=action, actor=actor, now=now, broadcast_id=row["id"], detail=f"batch {batch}")
+    audit_log.record_action(
+        conn, action=action, actor=actor, now=now, broadcast_id=row["id"], detail=audit_log.of_batch(batch)
+    )
 
 
 def _stop_batch(conn: Connection, broadcast_id: int, action: str, *, batch: int, changes: Changes) -> int:
@@ -376,5 +380,5 @@ def control_message(
         )
     position = message_store.position_of(key)
     audit_log.record_action(
-        conn, action=action, actor=actor, now=now, broadcast_id=row["id"], detail=f"message {position}"
+        conn, action=action, actor=actor, now=now, broadcast_id=row["id"], detail=audit_log.of_message(position)
     )

@@ -12,12 +12,12 @@ from sqlalchemy import Connection, RowMapping
 
 from wabroadcast_core.control import transitions
 from wabroadcast_core.errors import ConflictError
-from wabroadcast_core.models.amounts import count_of
 from wabroadcast_core.models.status import BroadcastStatus
+from wabroadcast_core.sentence_texts import say
 from wabroadcast_core.store import audit_log
 from wabroadcast_core.store import broadcasts as broadcast_store
 
-UNDONE_REASON = "undone before any message had left: it is a draft again"
+UNDONE_REASON = say("undone")
 _FINAL = (BroadcastStatus.CANCELLED, BroadcastStatus.FAILED)
 _RUNNING = (BroadcastStatus.SCHEDULED, BroadcastStatus.QUEUED, BroadcastStatus.PROCESSING)
 
@@ -87,7 +87,7 @@ def record_late_undo(conn: Connection, row: RowMapping, *, now: float, actor: st
     :param actor: who wanted to undo it, for the audit log.
     """
     departures = Departures.of(row)
-    detail = f"too late: {count_of(departures.left, 'message')} had left, {departures.claimed} under way"
+    detail = say("undo_late", n=departures.left, claimed=departures.claimed)
     audit_log.record_action(conn, action="undo", actor=actor, now=now, broadcast_id=row["id"], detail=detail)
     is_open = row["queued"] + row["processing"] + row["retry"] + row["paused"] > 0
     if row["status"] == BroadcastStatus.PAUSED and row["prepared"] and not is_open:

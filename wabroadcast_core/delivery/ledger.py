@@ -15,7 +15,7 @@ from wabroadcast_core.context import Context
 from wabroadcast_core.control import transitions
 from wabroadcast_core.control.announcements import Announcement, announce
 from wabroadcast_core.delivery.claims import Claims, DueWork, in_order_of_sending
-from wabroadcast_core.errors import ConflictError, ConnectionDown
+from wabroadcast_core.errors import ConflictError, ConnectionDown, words_of
 from wabroadcast_core.metrics.catalogue import CLAIM_DURATION, CLAIMED
 from wabroadcast_core.models.status import ConnectionState, Purpose
 from wabroadcast_core.outcomes.opt_outs import opt_out
@@ -205,7 +205,7 @@ class Ledger:
 
 def _pause_connection(unit: UnitOfWork, *, connection_id: int, error: ConnectionDown) -> str | None:
     """Pause a connection. Return its name, or None if it was paused already."""
-    reason = str(error)
+    reason = words_of(error)
     if not connection_store.set_state(unit.conn, connection_id, ConnectionState.PAUSED, reason=reason, now=unit.now):
         return None
     audit_log.record_action(

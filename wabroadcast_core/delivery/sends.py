@@ -16,7 +16,7 @@ from wabroadcast_core.delivery.new_contacts import NewContactGate
 from wabroadcast_core.delivery.number_check import NotFoundYet, NotOnWhatsApp, NumberCheck
 from wabroadcast_core.delivery.primed_pace import PrimedPace
 from wabroadcast_core.delivery.ready_messages import PendingSend
-from wabroadcast_core.errors import BadMessage, ConnectionDown, OutcomeUnknown, Rejected, SendError
+from wabroadcast_core.errors import BadMessage, ConnectionDown, OutcomeUnknown, Rejected, SendError, words_of
 from wabroadcast_core.metrics.catalogue import SEND_DURATION
 from wabroadcast_core.metrics.meters import Meters
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
@@ -26,6 +26,7 @@ from wabroadcast_core.outcomes.circuit_breaker import CircuitBreakers, LostAnswe
 from wabroadcast_core.outcomes.classify import Circumstances, Ending
 from wabroadcast_core.outcomes.recorder import Recorder, Result
 from wabroadcast_core.plugin_faults import describe_fault
+from wabroadcast_core.sentence_texts import say
 from wabroadcast_core.store.outcomes import Outcome
 from wabroadcast_core.transport.live_senders import CURRENT_START, LiveConnection
 
@@ -276,7 +277,7 @@ class SendTasks:
                 refused = live.refused_for(now=now)
                 return self._pace.slow_down(live.snapshot.id, slot=pending.slot, wait=wait, refused=refused)
             case "pause_broadcast" if isinstance(error, BadMessage):
-                return self._ledger.pause_broadcast(pending.broadcast.id, reason=str(error))
+                return self._ledger.pause_broadcast(pending.broadcast.id, reason=words_of(error))
             case "pause_connection" if isinstance(error, ConnectionDown):
                 return self._ledger.pause_connection(live.snapshot.id, error)
             case "opt_out" if pending.broadcast.purpose is not Purpose.REHEARSAL:
@@ -301,10 +302,8 @@ def _refuse_real_sender(live: LiveConnection) -> None:
     :raises Rejected: the sender of the connection reaches real phones.
     """
     if not live.sender.capabilities.simulated:
-        raise Rejected(
-            "rehearsal_not_simulated",
-            f"connection {live.snapshot.name!r} has a sender that reaches real phones: rehearse again",
-        )
+        sentence = say("rehearsal_not_simulated", connection=live.snapshot.name)
+        raise Rejected("rehearsal_not_simulated", sentence)
 
 
 def _take_slot(live: LiveConnection, pending: PendingSend, *, at: float) -> None:
@@ -341,7 +340,7 @@ def _blame(error: BaseException, live: LiveConnection, changers: Sequence[str]) 
         sender,
         fault,
     )
-    return f"{kind}, after plugin {plugins} changed the message"
+    return say("changed_by_plugin", error=kind, plugins=plugins)
 
 
 def _as_accepted(answer: object) -> Accepted:
@@ -350,5 +349,5 @@ def _as_accepted(answer: object) -> Accepted:
     :raises OutcomeUnknown: it is of a wrong type; the request may have left.
     """
     if not isinstance(answer, Accepted):
-        raise OutcomeUnknown("bad_answer", f"its sender answered with {type(answer).__name__}")
+        raise OutcomeUnknown("bad_answer", say("wrong_answer", type=type(answer).__name__))
     return answer

@@ -15,7 +15,7 @@ from wabroadcast_core.background import RETRY_SECONDS, BackgroundTasks
 from wabroadcast_core.clock import SteadyClock
 from wabroadcast_core.delivery.ledger import Ledger
 from wabroadcast_core.delivery.primed_pace import PrimedPace
-from wabroadcast_core.errors import BadMessage, ConnectionDown, Throttled, UnavailableError
+from wabroadcast_core.errors import BadMessage, ConnectionDown, Throttled, UnavailableError, words_of
 from wabroadcast_core.hookspecs import ParsesWebhooks
 from wabroadcast_core.inbound.auto_replies import AutoReplies
 from wabroadcast_core.inbound.hidden_numbers import fill_in_numbers
@@ -251,7 +251,7 @@ class InboundProcessor:
         """Apply to other messages what a late failure means for them, as an immediate one would."""
         match failure.error:
             case BadMessage() as error:
-                await self._ledger.pause_broadcast(failure.broadcast_id, reason=str(error))
+                await self._ledger.pause_broadcast(failure.broadcast_id, reason=words_of(error))
             case ConnectionDown() as error:
                 await self._ledger.pause_connection(connection.id, error)
             case Throttled(scope="connection") as error:

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from wabroadcast_core.models.base import Model, Moment
+from wabroadcast_core.models.base import Model, Moment, Said
 
 
 class ActObject(StrEnum):
@@ -31,7 +31,7 @@ class Activity(Model):
         description="jobId of a broadcast, draftId, name of a connection, tag or key, number on the blacklist."
     )
     object_name: str | None = Field(description="The name of the broadcast.")
-    detail: str | None = Field(description="More about the act, such as an amount; null: nothing more.")
+    detail: Said | None = Field(description="More about the act, such as an amount; null: nothing more.")
 
 
 class ActivityFilter(Model):

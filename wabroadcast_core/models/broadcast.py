@@ -146,7 +146,7 @@ class BroadcastSummary(Model):
     job_id: str = Field(description="The id of the broadcast.")
     name: str = Field(description="The name of the broadcast.")
     status: BroadcastStatus
-    status_reason: str | None = Field(
+    status_reason: Said | None = Field(
         description="Why it has this status, such as the cause of a pause; null: there is no special cause."
     )
     priority: Priority
@@ -237,7 +237,7 @@ class Act(Model):
     at: datetime = Field(description="When it was done (UTC).")
     actor: str = Field(description="The API key, user or component that did it.")
     act: str = Field(description="What was done, such as pause, resume or retry.")
-    detail: str | None = Field(description="More about the act, such as its batch; null: nothing more.")
+    detail: Said | None = Field(description="More about the act, such as its batch; null: nothing more.")
 
 
 class BatchView(Model):

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from pydantic import Field, HttpUrl
 
-from wabroadcast_core.models.base import Model
+from wabroadcast_core.models.base import Model, Said
 from wabroadcast_core.models.status import BroadcastStatus, MessageStatus
 from wabroadcast_core.sentences import Sentence
 
@@ -63,7 +63,7 @@ class CallbackDelivery(Model):
     created_at: datetime = Field(description="When the change happened that it reports.")
     next_try_at: datetime | None = Field(description="When it is tried next, after those before it; null at its end.")
     ended_at: datetime | None = Field(description="When it was delivered or given up.")
-    problem: str | None = Field(description="Why the last try failed, and what to do.")
+    problem: Said | None = Field(description="Why the last try failed, and what to do.")
 
 
 class CallbackTestDraft(Model):
@@ -84,7 +84,7 @@ class CallbackTest(Model):
         description="Whether it refused the same event with a wrong signature; null: that could not be found out."
     )
     seconds: float = Field(description="How long it took until the receiver answered.")
-    problem: str | None = Field(description="What is wrong with the receiver, and what to do; null: nothing.")
+    problem: Said | None = Field(description="What is wrong with the receiver, and what to do; null: nothing.")
     headers: dict[str, str] = Field(description="The headers of the event: id, timestamp and signature.")
     body: str = Field(description="The body of the event, as it was signed.")
 

@@ -150,7 +150,7 @@ class ConnectionView(Limits):
     settings: dict[str, Any] = Field(description="The settings of its sender, without secrets.")
     default: bool = Field(False, description="Whether a broadcast that names no connection uses it.")
     state: ConnectionState
-    state_reason: str | None = Field(description="Why it is in this state; null: there is no special cause.")
+    state_reason: Said | None = Field(description="Why it is in this state; null: there is no special cause.")
     state_since: datetime = Field(description="Since when it is in this state (UTC).")
     problem: Said | None = Field(description="What is wrong with the connection beside its state.")
     waiting_for: WaitingFor | None = Field(description="Why its messages wait, and until when; null if none do.")
@@ -213,7 +213,7 @@ class ConnectionTest(Model):
     state: Literal["up", "down", "unknown"] = Field(
         description="up: the account can send; down: it cannot; unknown: the provider does not say."
     )
-    reason: str = Field(description="What the provider reports, in words.")
+    reason: Said = Field(description="What the provider reports, in words.")
     paused: ConnectionPaused | None = Field(
         None, description="The pause, if the connection is paused: then it sends nothing, whatever its state is."
     )

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from wabroadcast_core.models.base import Model
+from wabroadcast_core.models.base import Model, Said
 
 State = Literal["ok", "unavailable"]
 
@@ -20,7 +20,7 @@ class Readiness(Model):
 
     status: State = Field(description="ok if all checks are.")
     checks: dict[str, State] = Field(description="Whether the store and Redis take writes, by name.")
-    causes: dict[str, str] = Field(default_factory=dict, description="Why a check failed, and what to do.")
+    causes: dict[str, Said] = Field(default_factory=dict, description="Why a check failed, and what to do.")
     quarantined: dict[str, str] = Field(
         default_factory=dict, description="Plugins that cannot be used, each with the reason; the server works without."
     )

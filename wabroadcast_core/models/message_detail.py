@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from wabroadcast_core.models.base import Model
+from wabroadcast_core.models.base import Model, Said
 from wabroadcast_core.models.broadcast import Act
 from wabroadcast_core.models.message import MessageView
 from wabroadcast_core.models.reason import Reason
@@ -20,7 +20,7 @@ class Attempt(Model):
     connection: str | None = Field(description="The connection of the attempt; null: not known.")
     outcome: AttemptOutcome
     reason: str | None = Field(description="Code of why it did not succeed; null: none.")
-    detail: str | None = Field(description="The provider's words.")
+    detail: Said | None = Field(description="The provider's words.")
     times: int = Field(description="How many equal attempts followed each other.")
     last_at: datetime | None = Field(description="When the last of them began, where there are several.")
 
@@ -31,7 +31,7 @@ class MessageReceipt(Model):
     kind: Literal["sent", "delivered", "read", "failed"] = Field(description="What the provider reported.")
     at: datetime = Field(description="When it happened, by the provider (UTC).")
     reason: str | None = Field(None, description="Code of why it failed; null: none.")
-    detail: str | None = Field(None, description="The provider's words; null: none.")
+    detail: Said | None = Field(None, description="The provider's words; null: none.")
 
 
 class FoundMessage(MessageView):
@@ -47,7 +47,7 @@ class MessageDetail(FoundMessage):
     type: str = Field(description="The type of the message: text, image, document, audio, video or template.")
     text: str | None = Field(description="The rendered text or caption, before a plugin changed it.")
     content: dict[str, Any] = Field(description="The other rendered fields: media, filename or template.")
-    not_rendered: str | None = Field(description="Why there is no text and no content.")
+    not_rendered: Said | None = Field(description="Why there is no text and no content.")
     variables: dict[str, Any] = Field(description="The variables of the recipient, by name.")
     attempt_log: list[Attempt] = Field(description="The attempts, oldest first.")
     receipts: list[MessageReceipt] = Field(description="What the provider reported after the message was sent.")

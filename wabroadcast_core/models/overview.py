@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import Field
 
-from wabroadcast_core.models.base import Model
+from wabroadcast_core.models.base import Model, Said
 from wabroadcast_core.models.broadcast import BroadcastSummary, RunningBroadcast
 from wabroadcast_core.models.status import ConnectionState
 from wabroadcast_core.models.waiting import NoWorker
@@ -16,7 +16,7 @@ class ConnectionBrief(Model):
     name: str = Field(description="The name of the connection.")
     sender: str = Field(description="The kind of its sender.")
     state: ConnectionState
-    state_reason: str | None = Field(description="Why it is in this state; null: there is no special cause.")
+    state_reason: Said | None = Field(description="Why it is in this state; null: there is no special cause.")
     state_since: datetime = Field(description="Since when it is in this state (UTC).")
     by_itself: bool = Field(description="Whether it was paused automatically.")
     today: int = Field(description="Messages that were sent since midnight, in the time zone of the installation.")

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
-from wabroadcast_core.models.base import Model
+from wabroadcast_core.models.base import Model, Said
 from wabroadcast_core.models.pacing import Jitter, Rate
 from wabroadcast_core.models.status import Priority
 
@@ -47,7 +47,7 @@ class BroadcastPaused(_Cause):
 
     code: Literal["broadcast_paused"] = Field("broadcast_paused", description=_CODE)
     by: str | None = Field(description="Who paused it; `engine` if that was automatic.")
-    reason: str | None = Field(description="Why it was paused; null: no reason was given.")
+    reason: Said | None = Field(description="Why it was paused; null: no reason was given.")
     since: datetime | None = Field(description="Since when (UTC); null: not known.")
 
 
@@ -130,7 +130,7 @@ class ConnectionPaused(_ConnectionCause):
 
     code: Literal["connection_paused"] = Field("connection_paused", description=_CODE)
     by: str | None = Field(description="Who paused it; `engine` if that was automatic.")
-    reason: str | None = Field(description="Why it was paused; null: no reason was given.")
+    reason: Said | None = Field(description="Why it was paused; null: no reason was given.")
     since: datetime = Field(description="Since when (UTC).")
 
 
@@ -188,14 +188,14 @@ class RedisDown(_Cause):
     """Redis cannot be used."""
 
     code: Literal["redis"] = Field("redis", description=_CODE)
-    reason: str = Field(description="Why Redis cannot be used, and what to do.")
+    reason: Said = Field(description="Why Redis cannot be used, and what to do.")
 
 
 class StoreDown(_Cause):
     """The store takes no writes."""
 
     code: Literal["store"] = Field("store", description=_CODE)
-    reason: str = Field(description="Why the store takes no writes, and what to do.")
+    reason: Said = Field(description="Why the store takes no writes, and what to do.")
 
 
 class PluginQuarantined(_Cause):

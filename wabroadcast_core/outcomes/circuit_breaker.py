@@ -9,6 +9,7 @@ from typing import Final
 
 from wabroadcast_core.errors import ConnectionDown
 from wabroadcast_core.models.status import SENT, MessageStatus
+from wabroadcast_core.sentence_texts import say
 from wabroadcast_core.store.outcomes import Outcome
 
 OK: Final = "ok"
@@ -94,11 +95,7 @@ class LostAnswers:
         return self._runs.get(connection_id, 0) >= self._most
 
     def _down(self, reason: str) -> ConnectionDown:
-        return ConnectionDown(
-            NO_ANSWER,
-            f"{self._most} sends in a row ended without a certain answer (the last: {reason}): check that the provider "
-            "works, then resume the connection; a retry of the unknown messages sends them again",
-        )
+        return ConnectionDown(NO_ANSWER, say("provider_lost", n=self._most, reason=reason))
 
 
 class CircuitBreakers:
@@ -126,12 +123,12 @@ class CircuitBreakers:
             reason = (breaker or self._make(broadcast_id)).count(outcome.reason or "failed")
             if reason is not None:
                 del self._breakers[broadcast_id]
-                return f"circuit breaker: too many messages fail alike ({reason})"
+                return say("failures_alike", reason=reason)
         elif outcome.status is MessageStatus.UNKNOWN:
             reason = (breaker or self._make(broadcast_id)).count_unknown(outcome.reason or "unknown")
             if reason is not None:
                 del self._breakers[broadcast_id]
-                return f"circuit breaker: too many messages end without a certain answer ({reason})"
+                return say("answers_lost", reason=reason)
         return None
 
     def _make(self, broadcast_id: int) -> CircuitBreaker:

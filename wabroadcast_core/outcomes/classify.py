@@ -16,6 +16,7 @@ from wabroadcast_core.errors import (
 from wabroadcast_core.models.message import Accepted, short_id
 from wabroadcast_core.models.status import LONGEST_DETAIL, LONGEST_REASON, SENT, MessageStatus, Purpose, WaitReason
 from wabroadcast_core.outcomes.retry import next_delay
+from wabroadcast_core.sentences import cut_text
 from wabroadcast_core.snapshots import BroadcastSnapshot
 from wabroadcast_core.store.claims import Claimed
 from wabroadcast_core.store.outcomes import Outcome
@@ -177,6 +178,6 @@ def _outcome(
         status=status,
         used=used,
         reason=reason[:LONGEST_REASON],
-        detail=detail[:LONGEST_DETAIL] or None,
+        detail=cut_text(detail, LONGEST_DETAIL) or None,
         connection_id=circumstances.connection_id,
     )

@@ -16,6 +16,7 @@ from wabroadcast_core.errors import SendError
 from wabroadcast_core.models.receipt import Receipt
 from wabroadcast_core.models.status import LONGEST_DETAIL, LONGEST_REASON, AttemptOutcome, MessageStatus
 from wabroadcast_core.outcomes.opt_outs import is_opt_out, opt_out
+from wabroadcast_core.sentences import cut_text
 from wabroadcast_core.store import attempts as attempt_store
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import connections as connection_store
@@ -205,7 +206,7 @@ def _stored(receipt: Receipt) -> StoredReceipt:
         receipt.at,
         provider_id=receipt.provider_id,
         reason=None if error is None else clean_text(error.reason[:LONGEST_REASON]),
-        detail=None if error is None else clean_text(error.detail[:LONGEST_DETAIL]) or None,
+        detail=None if error is None else clean_text(cut_text(error.detail, LONGEST_DETAIL)) or None,
     )
 
 

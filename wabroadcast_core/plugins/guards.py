@@ -111,6 +111,11 @@ class Guard:
         log.error("plugin %s failed in %s and is skipped for this call: %s", self.plugin, self.hook, fault)
 
 
+def _as_text(reason: object) -> str:
+    """Return a reason as a text; a sentence stays one."""
+    return reason if isinstance(reason, str) else str(reason)
+
+
 class WatchedGuard(Guard):
     """The guard of ``wab_before_send``, which also notes whether the plugin changed the message."""
 
@@ -198,7 +203,7 @@ def _reasons_of(result: Mapping[Any, Any]) -> dict[str, str]:
     :raises NonsenseError: a reason is missing, or a number has another spelling than the given ones: it would block no
         message.
     """
-    reasons = {str(number): str(reason) for number, reason in result.items()}
+    reasons = {str(number): _as_text(reason) for number, reason in result.items()}
     if any(reason is None or isinstance(reason, bool) for reason in result.values()) or "" in reasons.values():
         raise NonsenseError("a number without a reason: return only the numbers that must not be messaged")
     if odd := sum(_E164.fullmatch(number) is None for number in reasons):

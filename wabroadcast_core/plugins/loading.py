@@ -31,6 +31,7 @@ from wabroadcast_core.plugins.guards import CLASS_HOOKS, guard_hooks
 from wabroadcast_core.plugins.kept_logging import LoggingState
 from wabroadcast_core.plugins.quarantine import Quarantined, has_stop_hooks, may_have_stop_hooks, unmarked_hooks
 from wabroadcast_core.plugins.time_limits import ExitError, TimeLimitError, run_limited
+from wabroadcast_core.sentence_texts import say
 from wabroadcast_core.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -138,7 +139,7 @@ class PluginLoader:
             other, own = self._entries[entry.name].distribution, origin_of(entry).distribution
             raise UnfitError(
                 f"the distribution {other} has an entry point with the name {entry.name} too",
-                repair=f"uninstall one of the two (pip uninstall {other}, or pip uninstall {own}) and restart",
+                repair=say("uninstall_one", other=other, own=own),
             )
 
     def _load(self, name: str, plugin: object) -> None:

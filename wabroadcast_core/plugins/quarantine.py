@@ -11,6 +11,8 @@ from types import ModuleType
 from typing import Any, Final
 
 from wabroadcast_core.hookspecs import NAMESPACE, Hooks
+from wabroadcast_core.sentence_texts import say
+from wabroadcast_core.sentences import Sentence
 
 BLACKLISTED: Final = "wab_blacklisted"
 STOP_HOOKS: Final = (BLACKLISTED, "wab_validate_numbers")
@@ -39,11 +41,10 @@ class Quarantined:
     """What an operator can do other than to repair the plugin."""
 
     @property
-    def remedy(self) -> str:
+    def remedy(self) -> Sentence:
         """What an operator can do."""
-        repair = self.repair or "repair the plugin and restart"
-        choice = f"{repair}, or block it with WABROADCAST_BLOCKED_PLUGINS={self.name}"
-        return f"nothing is sent until then: {choice}" if self.may_stop else choice
+        repair = self.repair or say("repair_and_restart")
+        return say("repair_plugin_to_send" if self.may_stop else "repair_plugin", repair=repair, plugin=self.name)
 
     def __str__(self) -> str:
         return f"plugin {self.name} is quarantined: {self.reason}; {self.remedy}"

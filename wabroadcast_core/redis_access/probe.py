@@ -7,27 +7,26 @@ import redis.asyncio as async_redis
 
 from wabroadcast_core.keys import Keys
 from wabroadcast_core.redis_access.clients import NotAnsweringError
+from wabroadcast_core.sentence_texts import say
+from wabroadcast_core.sentences import Sentence
 
 _SCRIPT = files(__package__).joinpath("probe.lua").read_text(encoding="utf-8")
 _SILENT_ANNOUNCEMENT = '{"wake": 0}'  # no connection has this id
 
 _CAUSES = {  # by the first word of an answer of Redis, or of the error that it caused inside a script
-    "OOM": "Redis refuses writes, because its memory limit is reached: raise its maxmemory, or free memory in it",
-    "READONLY": "Redis is a read-only replica: set WABROADCAST_REDIS_URL to the primary, or make this one the primary",
-    "MISCONF": "Redis refuses writes, because it cannot save its data: free space on its disk, and see its log",
-    "LOADING": "Redis is loading its data: it answers when that is done",
-    "NOREPLICAS": "Redis refuses writes, because it has too few replicas: start them, or lower min-replicas-to-write",
-    "MASTERDOWN": "Redis is a replica without its primary: set WABROADCAST_REDIS_URL to the primary",
-    "CLUSTERDOWN": "the Redis cluster is down: see its log",
-    "MOVED": "Redis is part of a cluster: set WABROADCAST_REDIS_URL to a Redis without cluster mode",
-    "CROSSSLOT": "Redis is part of a cluster: set WABROADCAST_REDIS_URL to a Redis without cluster mode",
-    "BUSY": "Redis is busy with a script: wait for its end, or end it with SCRIPT KILL",
-    "NOAUTH": "Redis requires a password: add it to WABROADCAST_REDIS_URL, as in redis://:password@host",
-    "WRONGPASS": "Redis refuses the user or the password: correct them in WABROADCAST_REDIS_URL",
-    "NOPERM": (
-        "the user of Redis lacks a permission: grant it all commands, and the keys and channels that begin with the "
-        "namespace or with huey"
-    ),
+    "OOM": say("redis_oom"),
+    "READONLY": say("redis_readonly"),
+    "MISCONF": say("redis_misconf"),
+    "LOADING": say("redis_loading"),
+    "NOREPLICAS": say("redis_noreplicas"),
+    "MASTERDOWN": say("redis_masterdown"),
+    "CLUSTERDOWN": say("redis_clusterdown"),
+    "MOVED": say("redis_cluster"),
+    "CROSSSLOT": say("redis_cluster"),
+    "BUSY": say("redis_busy"),
+    "NOAUTH": say("redis_noauth"),
+    "WRONGPASS": say("redis_wrongpass"),
+    "NOPERM": say("redis_noperm"),
 }
 _PHRASES = {  # where Redis or redis-py leaves that word out
     "no permissions": "NOPERM",
@@ -71,15 +70,15 @@ class RedisProbe:
         await client.register_script(_SCRIPT)(keys=self._names, args=self._arguments)
 
 
-def describe_failure(error: redis.RedisError) -> str:
+def describe_failure(error: redis.RedisError) -> Sentence:
     """Return why Redis cannot be used and what to do, in words. No address and no secret is in them."""
     if isinstance(error, redis.TimeoutError | NotAnsweringError):
-        return "Redis does not answer in time: check that it runs and that the network reaches it"
+        return say("redis_silent")
     if (word := _word_of(error)) is not None:
         return _CAUSES[word]
     if isinstance(error, redis.ConnectionError):
-        return "Redis cannot be reached: start it, or correct WABROADCAST_REDIS_URL"
-    return f"Redis refuses a call ({str(error).partition(' ')[0] or type(error).__name__}): see its log"
+        return say("redis_unreachable")
+    return say("redis_refuses", word=str(error).partition(" ")[0] or type(error).__name__)
 
 
 def _word_of(error: redis.RedisError) -> str | None:

@@ -14,6 +14,7 @@ from wabroadcast_core.errors import ConflictError, NotFoundError
 from wabroadcast_core.models.activity import ActObject
 from wabroadcast_core.models.api_key import ApiKeyDraft, ApiKeyView, NewApiKey
 from wabroadcast_core.models.base import DEFAULT_ACTOR, as_utc, parse_model
+from wabroadcast_core.sentence_texts import say
 from wabroadcast_core.sentences import Sentence
 from wabroadcast_core.store import api_keys as key_store
 from wabroadcast_core.store import audit_log
@@ -59,7 +60,7 @@ class ApiKeys:
             row = key_store.add_key(
                 conn, draft.name, digest=digest_key(key), start=start, scopes=draft.scopes, actor=actor, now=now
             )
-            _record(conn, "create", draft.name, actor=actor, now=now, detail=", ".join(draft.scopes))
+            _record(conn, "create", draft.name, actor=actor, now=now, detail=say("scopes", scopes=list(draft.scopes)))
             return row
 
         try:

@@ -38,6 +38,7 @@ from wabroadcast_core.redis_access.connection_notes import (
     forget_test,
     write_notes,
 )
+from wabroadcast_core.sentence_texts import say
 from wabroadcast_core.sentences import Sentence
 from wabroadcast_core.services.accounts import account_of, names_by_account, problem_of
 from wabroadcast_core.services.connection_reads import ConnectionReads, find_row, given_limits
@@ -269,11 +270,9 @@ class Connections(ConnectionReads):
         try:
             return run_limited(test, seconds=seconds, name=f"test-{snapshot.name}")
         except TimeLimitError:
-            fact = (
-                f"the sender plugin {snapshot.sender} blocks its event loop and has not returned within {seconds:g} s"
-            )
+            fact = say("test_blocked", sender=snapshot.sender, seconds=seconds)
         except ExitError as error:
-            fact = f"the sender plugin {snapshot.sender} tried to end the process: {error}"
+            fact = say("test_exited", sender=snapshot.sender, error=str(error))
         return ConnectionTest(state="unknown", reason=fact)
 
     def _save(self, conn: Connection, name: str, draft: ConnectionDraft, settings: dict[str, Any]) -> None:
@@ -396,5 +395,4 @@ async def _within(seconds: float, test: Coroutine[Any, Any, ConnectionTest]) -> 
     try:
         return await asyncio.wait_for(test, seconds)
     except TimeoutError:
-        reason = f"the provider has not answered within {seconds:g} s: see whether its address answers at all"
-        return ConnectionTest(state="unknown", reason=reason)
+        return ConnectionTest(state="unknown", reason=say("test_silent", seconds=seconds))

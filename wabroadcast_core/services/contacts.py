@@ -33,6 +33,7 @@ from wabroadcast_core.models.contact import (
     RejectedRow,
 )
 from wabroadcast_core.models.page import Page
+from wabroadcast_core.sentence_texts import say
 from wabroadcast_core.sentences import Sentence, unpack_sentence
 from wabroadcast_core.services.erasure import Erasure
 from wabroadcast_core.store import audit_log
@@ -168,7 +169,7 @@ class Contacts:
                 options=options.model_dump_json(),
                 now=self._context.clock.now(),
             )
-            self._record(conn, "import", actor=actor, detail=f"import {import_id}")
+            self._record(conn, "import", actor=actor, detail=say("import", import_id=import_id))
         return import_id
 
     def _dry_run(self, upload_id: str, options: ImportOptions, *, seconds: float) -> ImportReport:

@@ -31,6 +31,7 @@ from wabroadcast_core.models.draft import DraftFields, DraftView, ListedDraft
 from wabroadcast_core.models.draft_preview import DraftPreview, Precedents
 from wabroadcast_core.models.page import Page
 from wabroadcast_core.rendering.placeholders import check_placeholders
+from wabroadcast_core.sentence_texts import say
 from wabroadcast_core.services.broadcast_work import begin_work
 from wabroadcast_core.services.draft_fields import (
     fields_of_broadcast,
@@ -218,7 +219,7 @@ class Drafts:
         def transaction(conn: Connection) -> None:
             now = self._context.clock.now()
             add_draft(conn, draft_id, fields_of_broadcast(broadcast_row(conn, job_id), now=now), actor=actor, now=now)
-            _record(conn, "create", draft_id, actor=actor, now=now, detail=f"copy of broadcast {job_id}")
+            _record(conn, "create", draft_id, actor=actor, now=now, detail=say("copied", job_id=job_id))
 
         self._context.database.transact(transaction)
         return self.get(draft_id)

@@ -12,8 +12,8 @@ from wabroadcast_core.audience.numbers import normal_number
 from wabroadcast_core.context import Context
 from wabroadcast_core.control.announcements import Announcement, announce
 from wabroadcast_core.models.activity import ActObject
-from wabroadcast_core.models.amounts import count_of
 from wabroadcast_core.models.contact import ErasureReport
+from wabroadcast_core.sentence_texts import say
 from wabroadcast_core.services.draft_erasure import DraftErasure
 from wabroadcast_core.store import audit_log
 from wabroadcast_core.store import broadcasts as broadcast_store
@@ -128,5 +128,5 @@ class Erasure:
                 actor=actor,
                 now=self._context.clock.now(),
                 other=ActObject.CONTACT,
-                detail=count_of(self._report.messages, "message"),
+                detail=say("messages", n=self._report.messages),
             )

@@ -12,10 +12,11 @@ from wabroadcast_core.models.message_detail import Attempt, MessageDetail, Messa
 from wabroadcast_core.models.reason import Reason
 from wabroadcast_core.models.status import AttemptOutcome, MessageStatus
 from wabroadcast_core.rendering.content import NotRendered, Rendered
+from wabroadcast_core.sentence_texts import say
 from wabroadcast_core.services.views import act_of
 from wabroadcast_core.snapshots import BroadcastSnapshot
 
-ERASED_TEXT = "the person was erased, and the values with which the text was made"
+ERASED_TEXT = say("text_erased")
 _RECEIPTS = frozenset({AttemptOutcome.UNDELIVERED, AttemptOutcome.SETTLED})
 
 

@@ -15,7 +15,6 @@ from wabroadcast_core.audience.numbers import parse_number
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import ConflictError, Fault, InvalidInputError, NotFoundError, NumberError
 from wabroadcast_core.models.activity import ActObject
-from wabroadcast_core.models.amounts import count_of
 from wabroadcast_core.models.base import DEFAULT_ACTOR, parse_model
 from wabroadcast_core.models.contact import (
     ContactFilter,
@@ -26,6 +25,8 @@ from wabroadcast_core.models.contact import (
     distinct_tags,
     fold_tag,
 )
+from wabroadcast_core.sentence_texts import say
+from wabroadcast_core.sentences import Sentence
 from wabroadcast_core.store import audit_log
 from wabroadcast_core.store import contacts as contact_store
 from wabroadcast_core.store import tags as tag_store
@@ -57,7 +58,7 @@ class Tags:
         def transaction(conn: Connection) -> TagView:
             if not tag_store.rename_tag(conn, name, to=to):
                 raise NotFoundError("tag", name)
-            self._record(conn, "rename", name, actor=actor, detail=f"to {to}")
+            self._record(conn, "rename", name, actor=actor, detail=say("renamed", name=to))
             return _view(conn, to)
 
         try:
@@ -119,9 +120,8 @@ class Tags:
         steps = self._filtered(tagging.filter) if tagging.numbers is None else self._listed(tagging.numbers)
         for numbers in steps:
             self._tag_step(numbers, tagging, report)
-        detail = "; ".join([count_of(report.contacts, "contact"), *_changes(tagging)])
         with self._context.database.write() as conn:
-            self._record(conn, "tag", None, actor=actor, detail=detail)
+            self._record(conn, "tag", None, actor=actor, detail=_changes(tagging, report.contacts))
         return report
 
     def _tag_step(self, numbers: Sequence[str], tagging: Tagging, report: TaggingReport) -> None:
@@ -163,9 +163,13 @@ class Tags:
         return list(parsed)
 
 
-def _changes(tagging: Tagging) -> list[str]:
-    parts = {"added": tagging.add, "removed": tagging.remove}
-    return [f"{verb} {', '.join(tags)}" for verb, tags in parts.items() if tags]
+def _changes(tagging: Tagging, contacts: int) -> Sentence:
+    """Return what was done to contacts: tags were added, removed, or both."""
+    if not tagging.remove:
+        return say("tagged", n=contacts, added=tagging.add)
+    if not tagging.add:
+        return say("untagged", n=contacts, removed=tagging.remove)
+    return say("retagged", n=contacts, added=tagging.add, removed=tagging.remove)
 
 
 def _view(conn: Connection, name: str) -> TagView:

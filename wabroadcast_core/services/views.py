@@ -19,7 +19,6 @@ from wabroadcast_core.models.message import MessageView
 from wabroadcast_core.models.status import OPEN_MESSAGES, BroadcastStatus, Priority, Rank
 from wabroadcast_core.models.waiting import WaitingFor
 from wabroadcast_core.redis_access.connection_notes import ConnectionNotes
-from wabroadcast_core.sentences import unpack_sentence
 from wabroadcast_core.store.messages import position_of
 from wabroadcast_core.waiting.outlook import Outlook
 
@@ -91,7 +90,7 @@ def progress_of(row: Row, *, skips: dict[str, int], failures: dict[str, int], ou
         version="",
         job_id=row["job_id"],
         status=row["status"],
-        status_reason=row["status_reason"] and unpack_sentence(row["status_reason"]),
+        status_reason=row["status_reason"],
         prepared=row["prepared"],
         total=row["total"],
         counts=_counts(row),
@@ -173,7 +172,7 @@ def message_view(
         name=row["name"],
         status=row["status"],
         reason=row["reason"],
-        detail=row["detail"] and unpack_sentence(row["detail"]),
+        detail=row["detail"],
         attempts=row["attempts"],
         batch=row["batch"],
         connection=connections.get(row["connection_id"]),
@@ -191,7 +190,7 @@ def _summary_fields(row: Row, pool: Sequence[str]) -> dict[str, Any]:
         "job_id": row["job_id"],
         "name": row["name"],
         "status": row["status"],
-        "status_reason": row["status_reason"] and unpack_sentence(row["status_reason"]),
+        "status_reason": row["status_reason"],
         "priority": Priority[Rank(row["rank"]).name],
         "connection": list(pool),
         "total": row["total"],

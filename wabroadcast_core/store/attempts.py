@@ -10,6 +10,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, RowMapping, select, text
 
 from wabroadcast_core.models.status import AttemptOutcome
+from wabroadcast_core.sentences import write_text
 from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, as_json, dialects, json_columns
 from wabroadcast_core.store.tables import attempts
 
@@ -71,9 +72,10 @@ def add_attempts(conn: Connection, rows: Sequence[NewAttempt]) -> None:
     """Store attempts, at most one of each message."""
     if not rows:
         return
-    repeated = conn.execute(_REPEAT.of(conn), {"rows": as_json(rows), "most": MOST_ATTEMPTS}).scalars()
+    written = [row._replace(detail=write_text(row.detail)) for row in rows]
+    repeated = conn.execute(_REPEAT.of(conn), {"rows": as_json(written), "most": MOST_ATTEMPTS}).scalars()
     stored = set(repeated)
-    if new := [row for row in rows if row.message_id not in stored]:
+    if new := [row for row in written if row.message_id not in stored]:
         conn.execute(_INSERT.of(conn), {"rows": as_json(new)})
 
 

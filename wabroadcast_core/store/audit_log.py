@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, RowMapping, func, insert, or_, select, update
 
 from wabroadcast_core.models.activity import ActObject
+from wabroadcast_core.sentence_texts import say
+from wabroadcast_core.sentences import Sentence
 from wabroadcast_core.store.blacklist import LISTING
 from wabroadcast_core.store.tables import acts
 
@@ -35,6 +37,16 @@ def record_action(
     conn.execute(insert(acts).values(act=action, actor=actor, at=now, **values))
 
 
+def of_message(position: int) -> Sentence:
+    """Return the detail of an action on one message. Acts of earlier versions have only its English."""
+    return say("message", position=str(position))
+
+
+def of_batch(batch: int) -> Sentence:
+    """Return the detail of an action on one batch. Acts of earlier versions have only its English."""
+    return say("batch", batch=str(batch))
+
+
 def keep_name(conn: Connection, connection_id: int, name: str) -> None:
     """Write the name of a connection that is being deleted into the actions on it."""
     statement = update(acts).where(acts.c.connection_id == connection_id, acts.c.act.not_in(LISTING))
@@ -57,7 +69,8 @@ def actions_on_message(conn: Connection, broadcast_id: int, *, position: int, ba
     """Return the latest actions on a message, on its batch and on its broadcast as a whole, oldest first."""
     detail = func.coalesce(acts.c.detail, "")
     of_another = detail.startswith("message ") | detail.startswith("batch ")
-    mine = ~of_another | detail.in_([f"message {position}", f"batch {batch}"])
+    parts = [of_message(position), of_batch(batch)]
+    mine = ~of_another | detail.in_([*parts, *map(str, parts)])
     statement = select(acts).where(acts.c.broadcast_id == broadcast_id, mine).order_by(acts.c.id.desc())
     return list(reversed(conn.execute(statement.limit(MOST_ACTS)).mappings().all()))
 

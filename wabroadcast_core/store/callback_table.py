@@ -2,6 +2,8 @@
 
 from sqlalchemy import BigInteger, Column, Double, Index, Integer, MetaData, Table, Text, text
 
+from wabroadcast_core.store.text_columns import SentenceText
+
 PENDING = text("state = 'pending'")
 ENDED = text("ended_at IS NOT NULL")
 
@@ -16,7 +18,7 @@ def add_callback_events(metadata: MetaData) -> Table:
         Column("broadcast_id", BigInteger, nullable=False),
         Column("at", Double, nullable=False),
         Column("status", Text),  # the new status of the broadcast; NULL: message results
-        Column("reason", Text),
+        Column("reason", SentenceText),
         Column("results", Text),  # JSON: the positions of messages with a new result
         Column("amount", Integer, nullable=False, server_default=text("0")),  # of these
         Column("state", Text, nullable=False, server_default=text("'pending'")),
@@ -25,7 +27,7 @@ def add_callback_events(metadata: MetaData) -> Table:
         Column("queued_at", Double),  # when a task was queued for it last
         Column("ends_at", Double, nullable=False),  # after a failure at this time or later it is given up
         Column("ended_at", Double),
-        Column("problem", Text),  # why the last try failed
+        Column("problem", SentenceText),  # why the last try failed
         sqlite_autoincrement=True,  # an id that is used again would look like an event that was received before
     )
     pending = (table.c.broadcast_id, table.c.id)

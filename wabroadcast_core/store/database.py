@@ -21,6 +21,7 @@ from sqlalchemy.schema import CreateSchema
 from wabroadcast_core.errors import InputError, SetupError, UnavailableError
 from wabroadcast_core.forks import renew_after_fork
 from wabroadcast_core.private_files import make_private_directory, make_private_file, protect
+from wabroadcast_core.sentence_texts import say
 from wabroadcast_core.store.failures import describe_failure
 from wabroadcast_core.store.schema import check_schema, upgrade_schema
 from wabroadcast_core.store.search import fold
@@ -354,9 +355,8 @@ def _unavailable(error: DBAPIError) -> UnavailableError:
     cause = describe_failure(error)
     if cause is None:
         return UnavailableError(f"the store cannot be reached: {_reason(error)}")
-    return UnavailableError(
-        f"the store cannot be used, {cause} ({_reason(error)})", cause=f"the store cannot be used, {cause}"
-    )
+    unusable = say("store_unusable", cause=cause)
+    return UnavailableError(f"{unusable} ({_reason(error)})", cause=unusable)
 
 
 def _reason(error: DBAPIError) -> str:

@@ -99,10 +99,7 @@ _INSERT = dialects(
 
 
 def insert_messages(conn: Connection, rows: Sequence[NewMessage]) -> set[int]:
-    """Store new messages.
-
-    :returns: the keys of the stored messages; a message whose number its broadcast has already is left out.
-    """
+    """Store new messages. Return the keys of those that were stored: without numbers that the broadcast has already."""
     return set(conn.execute(_INSERT.of(conn), {"rows": as_json(rows)}).scalars())
 
 

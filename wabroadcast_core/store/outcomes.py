@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from wabroadcast_core.models.status import SENT, MessageStatus
+from wabroadcast_core.sentences import write_text
 from wabroadcast_core.store.changes import Changes
 from wabroadcast_core.store.messages import POSITION_BITS, RETURNED_STATUS, count_failures, count_moves
 from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, as_json, dialects, json_columns
@@ -44,7 +45,7 @@ class Outcome:
             self.status,
             1 if self.used else 0,
             self.waits_as or self.reason,
-            self.detail,
+            write_text(self.detail),
             self.connection_id,
             self.provider_id,
             self.sent_at,

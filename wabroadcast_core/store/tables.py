@@ -26,6 +26,7 @@ from wabroadcast_core.store.callback_table import add_callback_events
 from wabroadcast_core.store.draft_table import add_drafts
 from wabroadcast_core.store.installation_table import add_installation
 from wabroadcast_core.store.session_table import add_sessions
+from wabroadcast_core.store.text_columns import SentenceText
 
 VERSION_TABLE = "wabroadcast_version"  # of Alembic: the version of our tables
 FORMER_VERSION_TABLE = "alembic_version"
@@ -56,7 +57,7 @@ connections = Table(
     Column("settings", LargeBinary, nullable=False),  # encrypted JSON
     Column("limits", Text, nullable=False),
     Column("state", Text, nullable=False),
-    Column("state_reason", Text),
+    Column("state_reason", SentenceText),
     Column("state_since", Double, nullable=False),
     Column("revision", Integer, nullable=False, server_default=text("1")),  # grows each time the connection is saved
     Column("created_at", Double, nullable=False),
@@ -70,7 +71,7 @@ broadcasts = Table(
     Column("job_id", Text, nullable=False, unique=True),
     Column("name", Text, nullable=False),
     Column("status", Text, nullable=False),
-    Column("status_reason", Text),
+    Column("status_reason", SentenceText),
     Column("rank", SmallInteger, nullable=False),
     Column("draft", Text, nullable=False),  # the submitted BroadcastDraft, with its pool
     Column("scheduled_at", Double),
@@ -156,7 +157,7 @@ messages = Table(
     Column("connection_id", Integer),
     Column("provider_id", Text),
     Column("reason", Text),
-    Column("detail", Text),
+    Column("detail", SentenceText),
     Column("sent_at", Double),
     Column("delivered_at", Double),
     Column("read_at", Double),
@@ -188,7 +189,7 @@ attempts = Table(
     Column("at", Double, nullable=False),
     Column("connection_id", Integer),
     Column("reason", Text, nullable=False),
-    Column("detail", Text),
+    Column("detail", SentenceText),
     Column("outcome", Text),  # of AttemptOutcome; NULL for attempts that older versions stored
     Column("times", Integer, nullable=False, server_default=text("1")),  # how often it was made, one after the other
     Column("last_at", Double),  # the last of these times, where there are several
@@ -226,7 +227,7 @@ acts = Table(
     Column("at", Double, nullable=False),
     Column("actor", Text, nullable=False),
     Column("act", Text, nullable=False),
-    Column("detail", Text),
+    Column("detail", SentenceText),
     Column("object", Text),  # the kind of an object that neither is a broadcast nor a connection with a row
     Column("object_id", Text),
 )
@@ -257,7 +258,7 @@ parked_receipts = Table(
     Column("kind", Text, nullable=False),
     Column("at", Double, nullable=False),
     Column("reason", Text),
-    Column("detail", Text),
+    Column("detail", SentenceText),
     Column("parked_at", Double, nullable=False, index=True),
     Column("opt_out", Boolean, nullable=False, server_default=text("false")),
 )

@@ -8,39 +8,41 @@ from typing import Final
 
 import httpx
 
+from wabroadcast_core.sentence_texts import say
+from wabroadcast_core.sentences import Sentence
 from wabroadcast_core.transport.http_connection import IncompleteRequestError
 
 _BY_ERRNO: Final = {
-    errno.ECONNREFUSED: "the connection was refused: nothing listens at this address and port",
-    errno.EHOSTUNREACH: "the host cannot be reached: no route leads to it",
-    errno.ENETUNREACH: "the network cannot be reached: this machine has no route to it",
-    errno.ENETDOWN: "the network of this machine is down",
-    errno.ECONNRESET: "the connection was reset",
-    errno.EPIPE: "the connection was reset",
-    errno.EADDRNOTAVAIL: "this machine has no free local port left",
-    errno.EMFILE: "this process has too many files open",
-    errno.ENFILE: "this machine has too many files open",
-    errno.EACCES: "this machine does not allow the connection (firewall)",
-    errno.EPERM: "this machine does not allow the connection (firewall)",
+    errno.ECONNREFUSED: "net_refused",
+    errno.EHOSTUNREACH: "net_no_route_to_host",
+    errno.ENETUNREACH: "net_no_route",
+    errno.ENETDOWN: "net_down",
+    errno.ECONNRESET: "net_reset",
+    errno.EPIPE: "net_reset",
+    errno.EADDRNOTAVAIL: "net_no_port",
+    errno.EMFILE: "net_files_of_process",
+    errno.ENFILE: "net_files_of_machine",
+    errno.EACCES: "net_firewall",
+    errno.EPERM: "net_firewall",
 }
 _BY_TYPE: Final[Sequence[tuple[type[Exception], str]]] = (
-    (socket.gaierror, "the name of the host cannot be looked up now: check the name servers of this machine"),
-    (ssl.SSLError, "the host speaks no TLS that this machine accepts: check https and the port"),
-    (httpx.ProxyError, "the proxy refuses the connection"),
-    (httpx.PoolTimeout, "too many requests wait for a connection"),
-    (IncompleteRequestError, "the connection ended before the whole request was sent"),
+    (socket.gaierror, "net_name_servers"),
+    (ssl.SSLError, "net_no_tls"),
+    (httpx.ProxyError, "net_proxy"),
+    (httpx.PoolTimeout, "net_pool"),
+    (IncompleteRequestError, "net_incomplete"),
 )
 _NO_NAME: Final = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
 
 
 def describe_cause(error: BaseException) -> str:
-    """Return why a connection could not be made. No secret is in the text."""
+    """Return why a connection could not be made: a sentence, or the name of an error. No secret is in the text."""
     causes = list(_chain(error))
-    said = next(filter(None, map(_say, causes)), None)
+    said = next(filter(None, map(_cause_of, causes)), None)
     if said is not None:
         return said
     if any(isinstance(cause, httpx.TimeoutException | TimeoutError) for cause in causes):
-        return "no answer to the attempt to connect: the host is away, or a firewall drops what is sent to it"
+        return say("net_silent")
     return type(causes[-1]).__name__
 
 
@@ -53,10 +55,11 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _say(error: BaseException) -> str | None:
+def _cause_of(error: BaseException) -> Sentence | None:
     if isinstance(error, socket.gaierror) and error.errno in _NO_NAME:
-        return "there is no host of this name: check the address for a mistyped name"
+        return say("net_no_host")
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"the certificate of the host is not valid ({error.verify_message})"
-    by_type = next((text for kind, text in _BY_TYPE if isinstance(error, kind)), None)
-    return _BY_ERRNO.get(error.errno or 0) if by_type is None and isinstance(error, OSError) else by_type
+        return say("net_certificate", cause=error.verify_message)
+    by_type = next((code for kind, code in _BY_TYPE if isinstance(error, kind)), None)
+    code = _BY_ERRNO.get(error.errno or 0) if by_type is None and isinstance(error, OSError) else by_type
+    return None if code is None else say(code)

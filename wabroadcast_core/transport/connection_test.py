@@ -1,10 +1,11 @@
 """The test of a connection outside of any worker, on an event loop of its own."""
 
 from wabroadcast_core.context import Context
-from wabroadcast_core.errors import SendError
+from wabroadcast_core.errors import SendError, words_of
 from wabroadcast_core.hookspecs import ChecksConnection, Sender
 from wabroadcast_core.models.connection import ConnectionTest
 from wabroadcast_core.plugin_faults import LOOP_ENDS
+from wabroadcast_core.sentence_texts import say
 from wabroadcast_core.snapshots import ConnectionSnapshot
 from wabroadcast_core.transport.sender_contexts import SenderContexts, close_senders, make_sender
 
@@ -23,12 +24,12 @@ async def probe(context: Context, snapshot: ConnectionSnapshot) -> ConnectionTes
         sender_context = contexts.context_for(snapshot, receive=lambda _key, _events: None)
         return await _check(make_sender(context.plugins, context.vault, snapshot, sender_context))
     except SendError as error:
-        return ConnectionTest(state="down", reason=str(error))
+        return ConnectionTest(state="down", reason=words_of(error))
     except LOOP_ENDS:
         raise
     except BaseException as error:  # noqa: BLE001 - shown to the operator who tests the connection
         name = type(error).__name__
-        return ConnectionTest(state="unknown", reason=f"the sender plugin {snapshot.sender} failed: {name}")
+        return ConnectionTest(state="unknown", reason=say("test_failed", sender=snapshot.sender, error=name))
     finally:
         await contexts.close()
         await client.aclose()
@@ -37,9 +38,8 @@ async def probe(context: Context, snapshot: ConnectionSnapshot) -> ConnectionTes
 async def _check(sender: Sender) -> ConnectionTest:
     try:
         if not isinstance(sender, ChecksConnection):
-            reason = f"the sender {sender.kind} cannot report the state of its account: send a message to test it"
-            return ConnectionTest(state="unknown", reason=reason)
+            return ConnectionTest(state="unknown", reason=say("test_impossible", sender=sender.kind))
         event = await sender.check_connection()
-        return ConnectionTest(state=event.state, reason=event.reason or f"the provider reports {event.state}")
+        return ConnectionTest(state=event.state, reason=event.reason or say("test_reported", state=event.state))
     finally:
         await close_senders([sender])

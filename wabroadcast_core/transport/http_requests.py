@@ -28,6 +28,7 @@ from wabroadcast_core.errors import (
     Throttled,
     bounded_wait,
 )
+from wabroadcast_core.sentence_texts import say
 from wabroadcast_core.transport.connect_errors import describe_cause
 from wabroadcast_core.transport.http_client import SenderClient
 from wabroadcast_core.transport.http_connection import IncompleteRequestError
@@ -88,25 +89,24 @@ async def send_request(http: httpx.AsyncClient, method: str, url: str, *, second
         httpx.PoolTimeout,
         httpx.ProxyError,
     ) as error:
-        raise Temporary("unreachable", f"the provider cannot be reached: {describe_cause(error)}") from error
+        raise Temporary("unreachable", say("provider_unreachable", cause=describe_cause(error))) from error
     except UnicodeEncodeError as error:
         raise _encoding_error(error) from error
     except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError, UnicodeError) as error:
         raise _address_error(error) from error
     except (httpx.HTTPError, TimeoutError, OSError) as error:
-        raise OutcomeUnknown("no_answer", f"the request left, but no answer came: {type(error).__name__}") from error
+        raise OutcomeUnknown("no_answer", say("answer_missing", error=type(error).__name__)) from error
     return Reply(status, headers, content, read_json(content))
 
 
 def _address_error(error: Exception) -> ConnectionDown:
-    detail = f"the URL is not valid ({type(error).__name__}): correct the connection's settings"
-    return ConnectionDown("bad_address", detail)
+    return ConnectionDown("bad_address", say("url_invalid", error=type(error).__name__))
 
 
 def _encoding_error(error: UnicodeEncodeError) -> Rejected | ConnectionDown:
     """Return the error for a text that cannot be encoded: half a character is the message's, settings have none."""
     if any(map(_SURROGATE.match, error.object[error.start : error.end])):
-        return Rejected("bad_text", "the message contains half a character: correct its text or the recipient's data")
+        return Rejected("bad_text", say("half_character_sent"))
     return _address_error(error)
 
 

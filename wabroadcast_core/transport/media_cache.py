@@ -11,6 +11,7 @@ import httpx
 
 from wabroadcast_core.errors import BadMessage, NotFoundError, Temporary, UnavailableError
 from wabroadcast_core.media import HEAD_BYTES, MediaFile, media_type
+from wabroadcast_core.sentence_texts import say
 from wabroadcast_core.store.database import Database
 from wabroadcast_core.store.uploads import find_upload, open_upload
 from wabroadcast_core.transport.connect_errors import describe_cause
@@ -94,9 +95,9 @@ class MediaCache:
         try:
             filename, content = await asyncio.to_thread(self._read_upload, upload_id)
         except NotFoundError as error:
-            raise BadMessage("no_media", str(error)) from error
+            raise BadMessage("no_media", say("upload_missing", upload_id=upload_id)) from error
         except UnavailableError as error:
-            raise Temporary("media_unreachable", "the store cannot be reached") from error
+            raise Temporary("media_unreachable", say("store_unreachable")) from error
         return _media_file(content, filename or upload_id)
 
     def _read_upload(self, upload_id: str) -> tuple[str | None, bytes]:
@@ -120,9 +121,8 @@ class MediaCache:
                     content = await _read_limited(answer, MAX_FILE_BYTES)
         except (httpx.HTTPError, httpx.InvalidURL, OSError, TimeoutError) as error:
             if _is_not_public(error):
-                detail = "the media URL is not a public http or https address: use a public one, or upload the file"
-                raise BadMessage("media_not_public", detail) from error
-            raise Temporary("media_unreachable", f"the media URL cannot be fetched: {describe_cause(error)}") from error
+                raise BadMessage("media_not_public", say("media_not_public")) from error
+            raise Temporary("media_unreachable", say("media_unreachable", cause=describe_cause(error))) from error
         return _media_file(content, unquote(urlsplit(url).path.rpartition("/")[2]) or "file")
 
 
@@ -144,15 +144,13 @@ def _media_file(content: bytes, filename: str) -> MediaFile:
 
 
 def _status_error(status: int) -> BadMessage | Temporary:
-    detail = f"the media URL answered HTTP {status}"
     if status >= httpx.codes.INTERNAL_SERVER_ERROR or status == httpx.codes.TOO_MANY_REQUESTS:
-        return Temporary("media_unreachable", detail)
-    return BadMessage("no_media", f"{detail}: check that anyone can download the file from it")
+        return Temporary("media_unreachable", say("media_answer", status=status))
+    return BadMessage("no_media", say("media_refused", status=status))
 
 
 def _too_large() -> BadMessage:
-    detail = f"the file is larger than {MAX_MEGABYTES} MB, which no provider accepts: use a smaller file"
-    return BadMessage("media_too_large", detail)
+    return BadMessage("media_too_large", say("media_too_large", megabytes=MAX_MEGABYTES))
 
 
 async def _read_limited(answer: httpx.Response, limit: int) -> bytes:

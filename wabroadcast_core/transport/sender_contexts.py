@@ -15,6 +15,7 @@ from wabroadcast_core.keys import Keys
 from wabroadcast_core.models.receipt import ProviderEvents
 from wabroadcast_core.plugin_faults import LOOP_ENDS, describe_fault
 from wabroadcast_core.plugins import Plugins
+from wabroadcast_core.sentence_texts import say
 from wabroadcast_core.snapshots import ConnectionSnapshot
 from wabroadcast_core.store.database import Database
 from wabroadcast_core.transport.cache import RedisCache
@@ -94,16 +95,16 @@ def make_sender(plugins: Plugins, vault: Vault, snapshot: ConnectionSnapshot, co
         settings = kind.Settings.model_validate(vault.open(snapshot.sealed_settings))
         return kind(settings, context)
     except ValidationError as error:
-        fields = ", ".join(sorted({str(detail["loc"][0]) for detail in error.errors() if detail["loc"]}))
-        detail = f"settings of the sender {snapshot.sender} are not valid ({fields}): correct and save the connection"
-        raise ConnectionDown("bad_settings", detail) from error
+        fields = sorted({str(detail["loc"][0]) for detail in error.errors() if detail["loc"]})
+        sentence = say("settings_invalid", sender=snapshot.sender, fields=fields)
+        raise ConnectionDown("bad_settings", sentence) from error
     except SetupError as error:
         raise ConnectionDown("bad_settings", str(error)) from error
     except NotFoundError as error:
         raise ConnectionDown("no_sender", str(error)) from error
     except BaseException as error:
-        detail = f"the sender plugin {snapshot.sender} failed when it was created: {type(error).__name__}"
-        raise ConnectionDown("no_sender", detail) from error
+        sentence = say("sender_not_created", sender=snapshot.sender, error=type(error).__name__)
+        raise ConnectionDown("no_sender", sentence) from error
 
 
 async def close_senders(senders: Iterable[Any], *, seconds: float = CLOSE_SECONDS) -> None:

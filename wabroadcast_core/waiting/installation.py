@@ -8,6 +8,7 @@ from wabroadcast_core.errors import UnavailableError
 from wabroadcast_core.models.base import as_utc
 from wabroadcast_core.models.waiting import NoWorker, RedisDown, StoreDown
 from wabroadcast_core.redis_access.probe import RedisProbe, describe_failure
+from wabroadcast_core.sentence_texts import say
 from wabroadcast_core.store import installation as installation_store
 from wabroadcast_core.store import workers as worker_store
 
@@ -23,7 +24,7 @@ def pairing_fault(context: Context) -> RedisDown | None:
     """Return that Redis is not the one of this store; None if it is."""
     if context.pairing.fault is None:
         return None
-    return RedisDown(reason="Redis and the store do not belong together: see the log")
+    return RedisDown(reason=say("redis_of_another_store"))
 
 
 def missing_worker(context: Context, conn: Connection, *, steady: float, jump: float) -> NoWorker | None:
@@ -60,5 +61,5 @@ def refused_write(context: Context) -> RedisDown | StoreDown | None:
         with context.database.write(lock_seconds=PROBE_SECONDS) as conn:
             installation_store.probe_write(conn, now=context.clock.now())
     except UnavailableError as error:
-        return StoreDown(reason=error.cause or "the store cannot be reached: see the log")
+        return StoreDown(reason=error.cause or say("store_away"))
     return None

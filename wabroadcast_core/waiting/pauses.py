@@ -5,7 +5,7 @@ from typing import Any
 
 from wabroadcast_core.models.base import as_utc
 from wabroadcast_core.models.waiting import BroadcastPaused, ConnectionPaused, MessagesPaused
-from wabroadcast_core.sentences import unpack_sentence
+from wabroadcast_core.store import audit_log
 from wabroadcast_core.store.messages import position_of
 
 Row = Mapping[Any, Any]
@@ -17,7 +17,7 @@ def broadcast_pause(broadcast: Row, actor: str | None) -> BroadcastPaused:
     :param actor: who paused it.
     """
     reason = broadcast["status_reason"]
-    return BroadcastPaused(by=actor, reason=reason and unpack_sentence(reason), since=as_utc(broadcast["paused_at"]))
+    return BroadcastPaused(by=actor, reason=reason, since=as_utc(broadcast["paused_at"]))
 
 
 def rest_pause(broadcast: Row, actors: Mapping[str, str]) -> MessagesPaused:
@@ -33,7 +33,7 @@ def message_pause(message: Row, actors: Mapping[str, str]) -> MessagesPaused:
 
     :param actors: who paused the batches and messages of its broadcast.
     """
-    own, batch = f"message {position_of(message['id'])}", f"batch {message['batch']}"
+    own, batch = audit_log.of_message(position_of(message["id"])), audit_log.of_batch(message["batch"])
     return MessagesPaused(messages=1, by=actors.get(own) or actors.get(batch))
 
 

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import BinaryIO, Final, TypeAlias
 
 from wabroadcast_core import NumberError, PluginError, Settings, hookimpl, parse_number
+from wabroadcast_plugins.sentences import say
 from wabroadcast_plugins.settings import read_plugin_settings
 
 log = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ class NumberFile:
     @hookimpl
     def wab_blacklisted(self, numbers: Sequence[str]) -> dict[str, str]:
         blocked = self._read_current()
-        reason = f"listed in {self._path.name}"
+        reason = say("number_listed", file=self._path.name)
         return {number: reason for number in numbers if _contains(blocked, int(number[1:]))}
 
     def _read_current(self) -> Numbers:

@@ -37,6 +37,7 @@ from wabroadcast_core import (
     Sender,
     SenderContext,
     SendError,
+    Sentence,
     Temporary,
     WebhookRefusedError,
     WebhookRequest,
@@ -45,6 +46,7 @@ from wabroadcast_core import (
     read_json,
 )
 from wabroadcast_plugins.senders.reasons import reasons_of
+from wabroadcast_plugins.senders.sentences import say
 from wabroadcast_plugins.senders.shared.gateway import GatewaySettings, ask_gateway
 from wabroadcast_plugins.senders.shared.jids import is_for_many, is_one_person, known_as, lids_of, person_in
 from wabroadcast_plugins.senders.shared.lenient_json import fields_of, objects_in, text_of, time_of, without_fields
@@ -75,8 +77,8 @@ _RECEIPTS: Final[Mapping[str, Any]] = {
     "PLAYED": "read",
 }
 _REASONS: Final[Mapping[str, str]] = {  # why an instance in this state cannot send, and what to do
-    "connecting": "the instance is connecting to WhatsApp: test again in a few seconds, or scan its QR code",
-    "close": "the instance is not connected to WhatsApp: connect it in Evolution by scanning its QR code",
+    "connecting": say("evolution_connecting"),
+    "close": say("evolution_close"),
 }
 _WRAPPERS: Final = ("ephemeralMessage", "viewOnceMessage", "viewOnceMessageV2", "documentWithCaptionMessage")
 _MEDIA: Final = ("imageMessage", "videoMessage", "documentMessage", "audioMessage", "stickerMessage")
@@ -133,7 +135,7 @@ class EvolutionSender:
             raise await self._error_with_state(reply)
         key = fields_of(fields_of(reply.document).get("key"))
         if not text_of(key.get("id")):
-            raise OutcomeUnknown("evolution_no_id", f"the answer has no message id: HTTP {reply.status}")
+            raise OutcomeUnknown("evolution_no_id", say("no_message_id", detail=f"HTTP {reply.status}"))
         return Accepted(provider_id=key["id"], wa_id=known_as(key.get("remoteJid")))
 
     async def check_numbers(self, numbers: Sequence[str]) -> dict[str, bool]:
@@ -224,7 +226,7 @@ class EvolutionSender:
             state = "unknown"  # a missing answer does not mean that the account is logged out
         if state == "close":  # the reason "disconnected" lets a webhook event resume the connection when it is open
             return ConnectionDown("disconnected", _reason_of(state))
-        detail = f"the instance lost its link to WhatsApp, its state is {state}"
+        detail = say("evolution_link_lost", state=state)
         return Temporary("evolution_connection_closed", detail, retry_after=RECONNECT_SECONDS)
 
     async def _read_state(self) -> str:
@@ -250,13 +252,13 @@ def wab_senders() -> list[type[Sender]]:
     return [EvolutionSender]
 
 
-def _reason_of(state: str, code: object = None) -> str:
+def _reason_of(state: str, code: object = None) -> Sentence:
     """Return why an instance in this state cannot send: a code, then the explanation.
 
     :param code: WhatsApp's reason for the state, where the gateway gives it.
     """
-    advice = _REASONS.get(state, f"the state of the instance is {state}: look it up in Evolution")
-    return f"evolution_{state}{f'_{code}' if isinstance(code, int) else ''}: {advice}"
+    advice = _REASONS.get(state) or say("evolution_state", state=state)
+    return say("with_code", code=f"evolution_{state}{f'_{code}' if isinstance(code, int) else ''}", advice=advice)
 
 
 def _messages_in(reply: Reply) -> list[Any] | None:
@@ -282,17 +284,16 @@ def _error_in(reply: Reply) -> SendError:
     messages, text = _messages_in(reply), _error_text(reply)
     match reply.status:
         case 404:
-            detail = f"{safe_detail(text) or reply.summary}: check instance and baseUrl"
-            return ConnectionDown("evolution_no_instance", detail)
+            found, advice = safe_detail(text) or reply.summary, say("evolution_check_instance")
+            return ConnectionDown("evolution_no_instance", say("with_advice", detail=found, advice=advice))
         case 413:
-            detail = "the server refuses a request of this size: send a smaller file"
-            return BadMessage("evolution_too_large", detail)
+            return BadMessage("evolution_too_large", say("request_too_large"))
         case 401 | 403 | 429 | 503:
             return status_error(reply)
     if messages is None:
         return status_error(reply)
     if any(fields_of(item).get("exists") is False for item in messages):
-        return Rejected("not_on_whatsapp", "the number is not on WhatsApp")
+        return Rejected("not_on_whatsapp", say("number_not_on_whatsapp"))
     return _error_by_text(text) or _validation_error(reply, messages) or _server_fault(reply, text)
 
 
@@ -301,8 +302,7 @@ def _error_by_text(text: str) -> SendError | None:
     if is_for_new_contacts(refused):  # other refusals may come after the message has left
         return refused
     if _NOT_LOADED.search(text):
-        detail = "the server has not started this instance: restart the instance in Evolution"
-        return ConnectionDown("evolution_not_loaded", detail)
+        return ConnectionDown("evolution_not_loaded", say("evolution_not_loaded"))
     if text.lower().startswith(_BAD_FILE_TEXTS):
         return BadMessage("evolution_media", safe_detail(text))
     return None

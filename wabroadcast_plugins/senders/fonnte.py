@@ -41,6 +41,7 @@ from wabroadcast_core import (
     hookimpl,
 )
 from wabroadcast_plugins.senders.reasons import reasons_of
+from wabroadcast_plugins.senders.sentences import say
 from wabroadcast_plugins.senders.shared.gateway import GatewaySettings, ask_gateway
 from wabroadcast_plugins.senders.shared.jids import number_of, person_in
 from wabroadcast_plugins.senders.shared.lenient_json import as_text, document_in, objects_in, time_of
@@ -71,10 +72,10 @@ _RECEIPTS: Final[Mapping[str, Literal["sent", "delivered", "read"]]] = {
     "read": "read",
 }
 _FAILURES: Final[Mapping[str, SendError]] = {
-    "invalid": Rejected("fonnte_invalid", "Fonnte reports that the number is invalid"),
-    "expired": Rejected("fonnte_expired", "Fonnte dropped the message: its device was disconnected for too long"),
-    "failed": Rejected("fonnte_failed", "Fonnte could not send the message"),
-    "url unreachable": BadMessage("fonnte_file", "Fonnte cannot fetch the file from its address: check the link"),
+    "invalid": Rejected("fonnte_invalid", say("fonnte_invalid")),
+    "expired": Rejected("fonnte_expired", say("fonnte_expired")),
+    "failed": Rejected("fonnte_failed", say("fonnte_failed")),
+    "url unreachable": BadMessage("fonnte_file", say("file_not_fetched", name="Fonnte")),
 }
 _STATES: Final[Mapping[str, Literal["up", "down"]]] = {"connect": "up", "disconnect": "down"}
 _NO_TEXT: Final = frozenset({"non-text message", "non text message"})  # Fonnte's text for an image and the like
@@ -155,7 +156,7 @@ class FonnteSender:
         if state == "connect":
             return ConnectionEvent("up")
         state = safe_detail(state) or "unknown"
-        return ConnectionEvent("down", f"the device's state at Fonnte is {state}: connect it in Fonnte's device menu")
+        return ConnectionEvent("down", say("state_of_device", name="Fonnte", state=state))
 
     def verify_webhook(self, request: WebhookRequest) -> None:
         require_token(request, self._settings.webhook_token)
@@ -229,7 +230,7 @@ class StateIds:
 def _accepted(reply: Reply) -> Accepted:
     message_id = _first_id(_success_body(reply).get("id"))
     if not message_id:
-        raise OutcomeUnknown("fonnte_no_id", f"the answer has no message id: {reply.summary}")
+        raise OutcomeUnknown("fonnte_no_id", say("no_message_id", detail=reply.summary))
     return Accepted(provider_id=message_id)
 
 
@@ -247,7 +248,7 @@ def _success_body(reply: Reply) -> Mapping[str, Any]:
             text = as_text(answer.get("reason")) or as_text(answer.get("detail"))
             raise refusal_by_text(reply, text, _REFUSALS, kind="fonnte")
     if reply.is_success:
-        raise OutcomeUnknown("fonnte_bad_answer", f"the answer is not in Fonnte's form: {reply.summary}")
+        raise OutcomeUnknown("fonnte_bad_answer", say("answer_of_another_form", name="Fonnte", detail=reply.summary))
     raise status_error(reply)
 
 

@@ -40,6 +40,7 @@ from wabroadcast_core import (
     read_json,
 )
 from wabroadcast_plugins.senders.reasons import reasons_of
+from wabroadcast_plugins.senders.sentences import say
 from wabroadcast_plugins.senders.shared.gateway import GatewaySettings, ask_gateway, error_by_status
 from wabroadcast_plugins.senders.shared.jids import is_one_person, lids_of, number_of, person_in
 from wabroadcast_plugins.senders.shared.lenient_json import fields_of, text_of, texts_in, time_of
@@ -54,19 +55,16 @@ _FIELDS: Final = {"image": "image", "document": "file", "audio": "audio", "video
 _PART_TYPES: Final = {"audio/mp4": "audio/m4a"}  # MIME types that the gateway calls otherwise
 _EXTENSIONS: Final = {"image/jpeg": ".jpg", "image/png": ".png"}
 _DOWN_CODES: Final = {
-    "AUTHENTICATION_ERROR": ("disconnected", "log the device in at the gateway"),
-    "INVALID_WA_CLI": ("disconnected", "log the device in at the gateway"),
-    "DEVICE_NOT_FOUND": ("gowa_no_device", "set deviceId to a device of the gateway"),
-    "DEVICE_ID_REQUIRED": ("gowa_no_device", "set deviceId to a device of the gateway"),
+    "AUTHENTICATION_ERROR": ("disconnected", "gowa_log_in"),
+    "INVALID_WA_CLI": ("disconnected", "gowa_log_in"),
+    "DEVICE_NOT_FOUND": ("gowa_no_device", "gowa_set_device"),
+    "DEVICE_ID_REQUIRED": ("gowa_no_device", "gowa_set_device"),
 }
 _NOT_LOGGED_IN_TEXTS: Final = ("you are not log", "you are not connect", "whatsapp client is not initialized")
 _FILE_TEXTS: Final = tuple(
     f"failed to {step}"
     for step in ("download", "upload", "open", "save", "store", "decode", "convert", "compress", "create thumbnail")
 )
-
-_NOT_LOGGED_IN: Final = "the device is not logged in to WhatsApp: log it in at the gateway"
-_NOT_CONNECTED: Final = "the device is not connected to WhatsApp: reconnect it at the gateway"
 
 _Part = tuple[str | None, str | bytes] | tuple[str | None, str | bytes, str]
 """A field of a multipart form: the file's name or None, the value, and the file's MIME type."""
@@ -132,7 +130,7 @@ class GowaSender:
         reply = await self._request("POST", path, attempt=message.attempt, **body)
         message_id = text_of(_results_of(reply).get("message_id"))
         if not message_id:
-            raise OutcomeUnknown("gowa_no_id", f"the answer has no message id: {reply.summary}")
+            raise OutcomeUnknown("gowa_no_id", say("no_message_id", detail=reply.summary))
         return Accepted(provider_id=message_id)
 
     async def check_numbers(self, numbers: Sequence[str]) -> dict[str, bool]:
@@ -147,9 +145,9 @@ class GowaSender:
     async def check_connection(self) -> ConnectionEvent:
         status = await self._read_status()
         if status.get("is_logged_in") is not True:
-            return ConnectionEvent("down", f"gowa_not_logged_in: {_NOT_LOGGED_IN}")
+            return ConnectionEvent("down", _down("gowa_not_logged_in"))
         if status.get("is_connected") is not True:
-            return ConnectionEvent("down", f"gowa_not_connected: {_NOT_CONNECTED}")
+            return ConnectionEvent("down", _down("gowa_not_connected"))
         return ConnectionEvent("up")
 
     def verify_webhook(self, request: WebhookRequest) -> None:
@@ -237,6 +235,10 @@ def _jid_of(number: str) -> str:
     return f"{number.lstrip('+')}@s.whatsapp.net"
 
 
+def _down(code: str) -> Sentence:
+    return say("with_code", code=code, advice=say(code))
+
+
 def _results_of(reply: Reply) -> dict[str, Any]:
     return fields_of(fields_of(reply.document).get("results"))
 
@@ -257,7 +259,7 @@ def _error_in(reply: Reply, *, attempt: int) -> SendError:
             return _file_error()
     if code in _DOWN_CODES:
         reason, advice = _DOWN_CODES[code]
-        return ConnectionDown(reason, f"{detail}: {advice}")
+        return ConnectionDown(reason, say("with_advice", detail=detail, advice=say(advice)))
     return _error_by_text(text) or error_by_status(reply, kind="gowa", from_gateway=bool(code))
 
 
@@ -275,10 +277,9 @@ def _error_by_text(text: str) -> SendError | None:
     """Return what an internal error means by its text, because its code does not say it."""
     lowered = text.lower()
     if lowered.startswith(_NOT_LOGGED_IN_TEXTS):
-        detail = "the device is not logged in or not connected to WhatsApp: log it in at the gateway"
-        return ConnectionDown("disconnected", detail)
+        return ConnectionDown("disconnected", say("gowa_no_link"))
     if lowered.startswith("ffmpeg not installed"):
-        return BadMessage("gowa_no_ffmpeg", "the gateway needs ffmpeg for this type: install ffmpeg there")
+        return BadMessage("gowa_no_ffmpeg", say("gowa_no_ffmpeg"))
     if lowered.startswith(_FILE_TEXTS):
         return _file_error()
     return find_refusal(text, kind="gowa")
@@ -286,7 +287,7 @@ def _error_by_text(text: str) -> SendError | None:
 
 def _file_error() -> Temporary:
     """Return a fixed text: the gateway's own text may hold a file address with its access token."""
-    return Temporary("gowa_media", "the gateway could not fetch, prepare or upload the file")
+    return Temporary("gowa_media", say("gowa_file"))
 
 
 def _receipts_in(payload: Mapping[str, Any], *, at: float) -> Iterator[Receipt]:

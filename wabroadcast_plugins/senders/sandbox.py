@@ -34,11 +34,13 @@ from wabroadcast_core import (
     Sender,
     SenderContext,
     SendError,
+    Sentence,
     Temporary,
     Throttled,
     hookimpl,
 )
 from wabroadcast_plugins.senders.reasons import SANDBOX_REASONS
+from wabroadcast_plugins.senders.sentences import say
 from wabroadcast_plugins.senders.shared.media import MEGABYTE
 
 MOST_THROTTLED: Final = 10_000  # message ids
@@ -65,19 +67,17 @@ TEST_NUMBERS: Final[Mapping[str, str]] = {
 """How a message to a test number ends, by the last four digits."""
 
 _FAILURES: Final[Mapping[str, Callable[[], Exception]]] = {
-    "0101": lambda: Temporary("sandbox_temporary", _explain("a first attempt fails", "0101")),
-    "0102": lambda: Temporary("sandbox_temporary", _explain("every attempt fails", "0102")),
-    "0103": lambda: Rejected("sandbox_rejected", _explain("the number is rejected", "0103")),
-    "0104": lambda: Rejected("sandbox_opt_out", _explain("the recipient has opted out", "0104"), opt_out=True),
-    "0105": lambda: BadMessage("sandbox_bad_message", _explain("the message is refused for all recipients", "0105")),
-    "0106": lambda: Throttled("sandbox_throttled", _explain("too many messages", "0106"), retry_after=RETRY_AFTER),
-    "0107": lambda: Throttled(
-        "sandbox_throttled", _explain("too many messages to this recipient", "0107"), scope="recipient"
-    ),
-    "0108": lambda: ConnectionDown("sandbox_down", _explain("the account was logged out", "0108")),
-    "0109": lambda: OutcomeUnknown("sandbox_no_answer", _explain("no answer came", "0109")),
-    "0110": lambda: OutcomeUnknown("sandbox_no_answer", _explain("no answer came, but a receipt follows", "0110")),
-    "0112": lambda: SimulatedBugError(_explain("the plugin fails", "0112")),
+    "0101": lambda: Temporary("sandbox_temporary", _explain("sandbox_first_fails", "0101")),
+    "0102": lambda: Temporary("sandbox_temporary", _explain("sandbox_all_fail", "0102")),
+    "0103": lambda: Rejected("sandbox_rejected", _explain("sandbox_rejects", "0103")),
+    "0104": lambda: Rejected("sandbox_opt_out", _explain("sandbox_opts_out", "0104"), opt_out=True),
+    "0105": lambda: BadMessage("sandbox_bad_message", _explain("sandbox_refuses", "0105")),
+    "0106": lambda: Throttled("sandbox_throttled", _explain("sandbox_throttles", "0106"), retry_after=RETRY_AFTER),
+    "0107": lambda: Throttled("sandbox_throttled", _explain("sandbox_throttles_recipient", "0107"), scope="recipient"),
+    "0108": lambda: ConnectionDown("sandbox_down", _explain("sandbox_logged_out", "0108")),
+    "0109": lambda: OutcomeUnknown("sandbox_no_answer", _explain("sandbox_no_answer", "0109")),
+    "0110": lambda: OutcomeUnknown("sandbox_no_answer", _explain("sandbox_late_answer", "0110")),
+    "0112": lambda: SimulatedBugError(_explain("sandbox_has_bug", "0112")),
 }
 _FAILS_FIRST_ATTEMPT: Final = "0101"
 _THROTTLED_ONCE: Final = frozenset({"0106", "0107"})
@@ -90,9 +90,12 @@ class SimulatedBugError(RuntimeError):
     """A bug of the plugin. A message shows the name of the class as its reason."""
 
 
-def _explain(event: str, ending: str) -> str:
-    """Return the reason of a simulated failure, with its cause: the number."""
-    return f"{event}: simulated by the sandbox, as for every message to its test number ending in {ending}"
+def _explain(event: str, ending: str) -> Sentence:
+    """Return the reason of a simulated failure, with its cause: the number.
+
+    :param event: the code of what happens.
+    """
+    return say("simulated", event=say(event), ending=ending)
 
 
 def describe_test_numbers() -> str:
@@ -148,7 +151,7 @@ class SandboxSender:
         return Accepted(provider_id=_provider_id(message.message_id))
 
     async def check_connection(self) -> ConnectionEvent:
-        return ConnectionEvent("up", "the sandbox is ready; it sends nothing to real numbers")
+        return ConnectionEvent("up", say("sandbox_ready"))
 
     async def aclose(self) -> None:
         self._pending.stop()
@@ -243,7 +246,7 @@ class _PendingReceipts:
 def _receipt_of(due: _Due) -> Receipt:
     error: SendError | None = None
     if due.kind == "failed":
-        error = Rejected("sandbox_undeliverable", _explain("the message was not delivered", _LATE_FAILURE))
+        error = Rejected("sandbox_undeliverable", _explain("sandbox_not_delivered", _LATE_FAILURE))
     return Receipt(
         due.kind, at=time.time(), message_id=due.message_id, provider_id=_provider_id(due.message_id), error=error
     )

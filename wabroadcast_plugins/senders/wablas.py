@@ -42,6 +42,7 @@ from wabroadcast_core import (
     hookimpl,
 )
 from wabroadcast_plugins.senders.reasons import reasons_of
+from wabroadcast_plugins.senders.sentences import say
 from wabroadcast_plugins.senders.shared.gateway import GatewaySettings, ask_gateway
 from wabroadcast_plugins.senders.shared.jids import person_in
 from wabroadcast_plugins.senders.shared.lenient_json import as_text, document_in, objects_in, time_of
@@ -127,7 +128,7 @@ class WablasSender:
         if state == "connected":
             return ConnectionEvent("up")
         state = safe_detail(state) or "unknown"
-        return ConnectionEvent("down", f"the device's state at Wablas is {state}: scan its QR code at Wablas")
+        return ConnectionEvent("down", say("state_of_device", name="Wablas", state=state))
 
     def verify_webhook(self, request: WebhookRequest) -> None:
         require_token(request, self._settings.webhook_token)
@@ -172,7 +173,7 @@ class WablasSender:
         for item in (*objects_in(answer.get("data")), *_messages(answer)):
             if (url := as_text(item.get("url"))).startswith("http"):
                 return url
-        raise Temporary("wablas_upload", "Wablas accepted the file, but its answer has no address")
+        raise Temporary("wablas_upload", say("wablas_no_address"))
 
     async def _request(self, method: str, call: str, **request: Any) -> Reply:
         settings = self._settings
@@ -198,7 +199,7 @@ def _accepted(reply: Reply) -> Accepted:
             raise refusal_by_text(reply, as_text(item.get("message")), _REFUSALS, kind="wablas")
         if message_id := as_text(item.get("id")):
             return Accepted(provider_id=message_id)
-    raise OutcomeUnknown("wablas_no_id", f"the answer has no message id: {reply.summary}")
+    raise OutcomeUnknown("wablas_no_id", say("no_message_id", detail=reply.summary))
 
 
 def _success_body(reply: Reply) -> Mapping[str, Any]:
@@ -213,7 +214,7 @@ def _success_body(reply: Reply) -> Mapping[str, Any]:
         case False:
             raise refusal_by_text(reply, as_text(answer.get("message")), _REFUSALS, kind="wablas")
     if reply.is_success:
-        raise OutcomeUnknown("wablas_bad_answer", f"the answer is not in the form of Wablas: {reply.summary}")
+        raise OutcomeUnknown("wablas_bad_answer", say("answer_of_another_form", name="Wablas", detail=reply.summary))
     raise status_error(reply)
 
 
@@ -240,7 +241,7 @@ def _read_receipt(entry: Mapping[str, Any]) -> Iterator[Receipt]:
         yield Receipt(_RECEIPTS[word], at, provider_id=message_id)
     elif word in _FAILURES:
         note = safe_detail(as_text(entry.get("note")))
-        error = Rejected(f"wablas_{word}", note or f"Wablas reports the status {word}")
+        error = Rejected(f"wablas_{word}", note or say("wablas_status", word=word))
         yield Receipt("failed", at, provider_id=message_id, error=error)
 
 

@@ -40,6 +40,7 @@ from wabroadcast_core import (
     read_json,
 )
 from wabroadcast_plugins.senders.reasons import reasons_of
+from wabroadcast_plugins.senders.sentences import say
 from wabroadcast_plugins.senders.shared.gateway import GatewaySettings, ask_gateway
 from wabroadcast_plugins.senders.shared.jids import (
     is_for_many,
@@ -70,13 +71,13 @@ _ACTIONS: Final = {"image": "sendImage", "document": "sendFile", "audio": "sendV
 _NATIVE_TYPES: Final = {"audio": "audio/ogg; codecs=opus", "video": "video/mp4"}  # the gateway converts other types
 _FETCH_ERROR: Final = re.compile(r"Request failed with status code 4\d\d")
 _RECEIPTS: Final[Mapping[object, Any]] = {-1: "failed", 1: "sent", 2: "delivered", 3: "read", 4: "read"}
-_REASONS: Final[Mapping[str, str]] = {  # why a session in this state cannot send, and what to do
-    "STARTING": "the session is starting: test again in a few seconds",
-    "STOPPED": "the session is stopped: start it in WAHA",
-    "FAILED": "the session has failed: restart it in WAHA",
-    "SCAN_QR_CODE": "the session is not logged in to WhatsApp: scan its QR code in WAHA",
-    "PASSKEY_REQUIRED": "the session waits for a passkey: complete its login in WAHA",
-    "PASSKEY_CONFIRMATION_REQUIRED": "the session waits for the confirmation of a passkey: complete its login in WAHA",
+_REASONS: Final = {  # why a session in this state cannot send, and what to do
+    "STARTING": say("waha_starting"),
+    "STOPPED": say("waha_stopped"),
+    "FAILED": say("waha_failed"),
+    "SCAN_QR_CODE": say("waha_scan_qr_code"),
+    "PASSKEY_REQUIRED": say("waha_passkey_required"),
+    "PASSKEY_CONFIRMATION_REQUIRED": say("waha_passkey_confirmation_required"),
 }
 _DOWN: Final = _REASONS.keys() - {"STARTING"}  # states that only a person can end
 
@@ -143,7 +144,7 @@ class WahaSender:
         is_text = await self._context.cache.get(f"text:{own_id}") is not None
         if is_text and other_id is not None and await self._has_message(other_id):
             return None
-        raise Temporary("waha_not_found", "the server does not find this message, but it may not store messages at all")
+        raise Temporary("waha_not_found", say("waha_not_found"))
 
     async def check_numbers(self, numbers: Sequence[str]) -> dict[str, bool]:
         answers = {number: await self._is_on_whatsapp(number) for number in numbers}
@@ -188,7 +189,7 @@ class WahaSender:
             raise await self._error_with_wait(reply)
         message_id, chat_id = _ids_in(reply.document)
         if not message_id:
-            raise OutcomeUnknown("waha_no_id", f"the answer has no message id: HTTP {reply.status}")
+            raise OutcomeUnknown("waha_no_id", say("no_message_id", detail=f"HTTP {reply.status}"))
         return message_id, chat_id
 
     async def _compose(self, message: OutgoingMessage) -> tuple[str, dict[str, Any]]:
@@ -235,7 +236,7 @@ class WahaSender:
         if not reply.is_success:
             raise _error_in(reply)
         if _ids_in(reply.document)[0] != message_id:
-            raise Temporary("waha_other_message", "the server returned another message than the requested one")
+            raise Temporary("waha_other_message", say("waha_other_message"))
         return True
 
     async def _error_with_wait(self, reply: Reply) -> SendError:
@@ -311,7 +312,7 @@ def _state_of(status: str) -> str:
 def _reason_of(status: str) -> str:
     """Return why a session with this status cannot send: a code, then the explanation."""
     state = _state_of(status)
-    return f"waha_{state}: {_REASONS.get(status) or f'the state of the session is {state}: look it up in WAHA'}"
+    return say("with_code", code=f"waha_{state}", advice=_REASONS.get(status) or say("waha_state", state=state))
 
 
 def _error_text(reply: Reply) -> str:
@@ -328,7 +329,7 @@ def _error_in(reply: Reply) -> SendError:
         return refused
     match reply.status:
         case 404:
-            return ConnectionDown("waha_no_session", f"{safe_detail(text) or reply.summary}: check session and baseUrl")
+            return ConnectionDown("waha_no_session", say("waha_no_server", detail=safe_detail(text) or reply.summary))
         case 413 | 501:  # the request is too large; the WAHA engine does not support it
             return BadMessage(f"waha_{reply.status}", safe_detail(text) or f"HTTP {reply.status}")
         case 422 if text:
@@ -340,7 +341,7 @@ def _error_in(reply: Reply) -> SendError:
 
 def _server_fault(text: str) -> SendError:
     if _FETCH_ERROR.search(text):
-        return BadMessage("waha_media", "the server cannot fetch the file from its address: check the link")
+        return BadMessage("waha_media", say("file_not_fetched", name="WAHA"))
     return OutcomeUnknown("waha_fault", safe_detail(text) or "HTTP 500")
 
 
@@ -348,11 +349,11 @@ def _unprocessable(reply: Reply, text: str) -> SendError:
     """Return why nothing was sent: the session does not work, or does not support the request."""
     status = text_of(fields_of(reply.document).get("status"))
     if status == "STARTING":
-        return Temporary("waha_starting", "the session is connecting to WhatsApp", retry_after=STARTING_SECONDS)
+        return Temporary("waha_starting", say("waha_connecting"), retry_after=STARTING_SECONDS)
     if status:  # the reason "disconnected" lets a webhook event resume the connection when the session works again
         return ConnectionDown("disconnected", _reason_of(status))
     if "session" in text.lower():
-        return ConnectionDown("waha_no_session", f"{safe_detail(text)}: check session")
+        return ConnectionDown("waha_no_session", say("waha_no_session", detail=safe_detail(text)))
     return BadMessage("waha_refused", safe_detail(text))
 
 

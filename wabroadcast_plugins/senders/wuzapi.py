@@ -42,6 +42,7 @@ from wabroadcast_core import (
     read_json,
 )
 from wabroadcast_plugins.senders.reasons import reasons_of
+from wabroadcast_plugins.senders.sentences import say
 from wabroadcast_plugins.senders.shared.gateway import GatewaySettings, ask_gateway, error_by_status
 from wabroadcast_plugins.senders.shared.jids import is_one_person, lids_of, message_id_of, person_in
 from wabroadcast_plugins.senders.shared.lenient_json import (
@@ -60,28 +61,19 @@ from wabroadcast_plugins.senders.shared.signatures import require_signature, sam
 _FIELDS: Final = {"image": "Image", "document": "Document", "audio": "Audio", "video": "Video"}
 _ANY_FILE: Final = "application/octet-stream"  # the only type that a document's data URI may have
 _RECEIPTS: Final[Mapping[str, Any]] = {"Delivered": "delivered", "Read": "read"}  # ReadSelf: read by the account itself
-_REASONS: Final = {  # why the account cannot send, and what to do
-    "not_logged_in": "the account is not logged in to WhatsApp: scan its QR code in WuzAPI",
-    "not_connected": "the account is not connected to WhatsApp: connect it in WuzAPI",
-    "disconnected": "the account lost its link to WhatsApp: if this lasts, connect it in WuzAPI",
-    "logged_out": "the account was logged out of WhatsApp: scan its QR code in WuzAPI",
-    "connect_failure": "WhatsApp refuses to connect the account: read the log of WuzAPI",
-    "client_outdated": "WhatsApp refuses this version of the gateway: update WuzAPI",
-    "temporary_ban": "WhatsApp has banned the account for some time: wait until the ban ends",
-}
 
 
 def _down(code: str) -> ConnectionEvent:
-    return ConnectionEvent("down", f"wuzapi_{code}: {_REASONS[code]}")
+    return ConnectionEvent("down", say("with_code", code=code, advice=say(code)))
 
 
 _EVENTS: Final = {
     "Connected": ConnectionEvent("up"),
-    "Disconnected": _down("disconnected"),
-    "LoggedOut": _down("logged_out"),
-    "ConnectFailure": _down("connect_failure"),
-    "ClientOutdated": _down("client_outdated"),
-    "TemporaryBan": _down("temporary_ban"),
+    "Disconnected": _down("wuzapi_disconnected"),
+    "LoggedOut": _down("wuzapi_logged_out"),
+    "ConnectFailure": _down("wuzapi_connect_failure"),
+    "ClientOutdated": _down("wuzapi_client_outdated"),
+    "TemporaryBan": _down("wuzapi_temporary_ban"),
 }
 _NOT_CONNECTED_TEXTS: Final = ("no session", "not connected", "not logged in", "doesn't contain a device jid")
 _BAD_MESSAGE_TEXTS: Final = ("payload", "should start with", "could not decode")
@@ -147,7 +139,7 @@ class WuzapiSender:
             raise OutcomeUnknown(error.reason, error.detail, provider_id=body["Id"]) from error
         message_id = text_of(_data_of(reply).get("Id"))
         if not message_id:
-            detail = f"the answer has no message id: {reply.summary}"
+            detail = say("no_message_id", detail=reply.summary)
             raise OutcomeUnknown("wuzapi_no_id", detail, provider_id=body["Id"])
         return Accepted(provider_id=message_id)
 
@@ -161,9 +153,9 @@ class WuzapiSender:
         reply = await self._request("GET", "/session/status")
         status = {name.lower(): value for name, value in _data_of(reply).items()}  # the case of names varies by release
         if status.get("loggedin") is not True:
-            return _down("not_logged_in")
+            return _down("wuzapi_not_logged_in")
         if status.get("connected") is not True:
-            return _down("not_connected")
+            return _down("wuzapi_not_connected")
         return ConnectionEvent("up")
 
     def verify_webhook(self, request: WebhookRequest) -> None:
@@ -251,9 +243,9 @@ def _error_in(reply: Reply) -> SendError:
 def _error_by_text(text: str, detail: str, *, status: int) -> SendError | None:
     lowered = text.lower()
     if any(part in lowered for part in _NOT_CONNECTED_TEXTS):
-        return ConnectionDown("disconnected", f"{detail}: connect the account in WuzAPI")
+        return ConnectionDown("disconnected", say("with_advice", detail=detail, advice=say("wuzapi_connect")))
     if lowered.startswith("failed to upload"):  # before the send; the text shows file addresses with their access keys
-        return Temporary("wuzapi_media", "the gateway could not upload the file to WhatsApp")
+        return Temporary("wuzapi_media", say("wuzapi_file"))
     if lowered.startswith("could not decode image"):
         return BadMessage("wuzapi_media", detail)
     if status == httpx.codes.BAD_REQUEST and "phone" in lowered:

@@ -13,6 +13,7 @@ import phonenumbers
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, NumberParseException
 
 from wabroadcast_core import Settings, hookimpl
+from wabroadcast_plugins.sentences import say
 from wabroadcast_plugins.settings import read_plugin_settings
 
 SETTINGS: Final = ("WABROADCAST_ALLOWED_COUNTRIES",)
@@ -40,10 +41,10 @@ class AllowedCountries:
             return None
         country = next(iter(sharing)) if len(sharing) == 1 else _find_country(number)
         if country is None:
-            return "its country cannot be determined"
+            return say("country_unknown")
         if country == NO_COUNTRY:
-            return "an international number that belongs to no country is not allowed"
-        return None if country in self._allowed else f"country {country} is not allowed"
+            return say("country_none")
+        return None if country in self._allowed else say("country_refused", country=country)
 
 
 def create_plugin(settings: Settings) -> AllowedCountries | None:  # noqa: ARG001 - every plugin is created like this

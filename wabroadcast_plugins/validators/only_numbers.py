@@ -12,11 +12,12 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from wabroadcast_core import NumberError, OutgoingMessage, Rejected, Settings, SetupError, hookimpl, parse_number
+from wabroadcast_plugins.sentences import say
 from wabroadcast_plugins.settings import read_plugin_settings
 
 SETTINGS: Final = ("WABROADCAST_ONLY_NUMBERS",)
 CODE: Final = "not_a_test_number"
-REASON: Final = f"this test system messages the numbers of {SETTINGS[0]} only"
+REASON: Final = say("number_not_listed", setting=SETTINGS[0])
 
 
 class OnlyNumbers:

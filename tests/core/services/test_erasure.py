@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from tests.core.store.harness import StoreHarness
 from wabroadcast_core import NumberError, hookimpl
@@ -21,6 +21,7 @@ from wabroadcast_core.store.attempts import NewAttempt
 from wabroadcast_core.store.claims import ANY_ROUTE
 from wabroadcast_core.store.messages import NewMessage, message_key
 from wabroadcast_core.store.outcomes import Outcome
+from wabroadcast_core.store.tables import acts
 
 M = MessageStatus
 PERSON, OTHER = "+6281200000000", "+6281200000001"
@@ -285,9 +286,10 @@ def test_an_erasure_is_recorded_once_and_without_the_number(broadcaster: Broadca
     again = broadcaster.contacts.erase(PERSON, actor="dewi")
 
     with broadcaster.context.database.read() as conn:
-        acts = conn.execute(text("SELECT act, actor, detail FROM acts WHERE act = 'erase'")).all()
+        erased = select(acts.c.act, acts.c.actor, acts.c.detail).where(acts.c.act == "erase")
+        recorded = conn.execute(erased).all()
 
-    assert [tuple(act) for act in acts] == [("erase", "dewi", "0 messages")]
+    assert [tuple(act) for act in recorded] == [("erase", "dewi", "0 messages")]
     assert (again.contact, again.messages) == (False, 0)
 
 

@@ -13,19 +13,22 @@ from openpyxl import Workbook
 from host_litestar.dashboard.formats import Formats
 from host_litestar.dashboard.sentences import CORE, OwnText, say, say_plainly
 from host_litestar.dashboard.texts import Texts, catalogue
+from host_litestar.doctor.texts import TEXTS as DOCTOR
 from host_litestar.form_reading import LONGEST_TEXT
 from tests.host.dashboard.pages import FormBrowser, ShownPage
 from tests.host.installations import Api, draft
 from tests.sentence_texts import sentence_texts
 from wabroadcast_core.audience.prepare import prepare_broadcast
 from wabroadcast_core.broadcaster import Broadcaster
-from wabroadcast_core.sentences import FOREIGN, Sentence, foreign
+from wabroadcast_core.sentence_texts import CORE as OF_THE_CORE
+from wabroadcast_core.sentences import FOREIGN, ONE, Sentence, foreign
 
 Fields = Mapping[str, str]
 Files = Mapping[str, tuple[bytes, str]]  # by what is wrong: the content, and what the page says about it
 Forms = Mapping[str, tuple[Fields, Sequence[str]]]  # by what is wrong: what is typed, and what the page says about it
 
 INDONESIAN = catalogue("id")
+TABLES = {**OF_THE_CORE, **DOCTOR}
 SETTING = f"{CORE}setting."  # the label or hint of a setting; the pages below show whether one is missing
 ENGLISH = {code: texts for code, texts in sentence_texts().items() if code != FOREIGN}
 
@@ -79,7 +82,9 @@ def test_each_indonesian_text_of_the_core_has_its_sentence() -> None:
 
 
 def test_each_code_has_one_text_but_for_the_form_for_one() -> None:
-    assert {code for code, texts in ENGLISH.items() if len(texts) > 1} == {"cells_hold"}
+    several = {code for code, texts in ENGLISH.items() if len(texts) > 1}
+
+    assert several == {"cells_hold", *(code.removesuffix(ONE) for code in TABLES if code.endswith(ONE))}
 
 
 def test_a_sentence_is_said_with_the_numbers_and_the_sentences_in_it() -> None:

@@ -282,7 +282,7 @@ def test_the_command_prints_json_and_sets_the_exit_status(installed: Settings, c
 
     findings = json.loads(done.stdout)["findings"]
     assert done.returncode == 1, done.stderr
-    assert set(findings[0]) == {"part", "level", "fact", "remedy"}
+    assert set(findings[0]) == {"part", "level", "code", "fact", "remedy"}
     assert {finding["level"] for finding in findings} == {"ok", "warning"}
 
 

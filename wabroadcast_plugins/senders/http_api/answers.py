@@ -23,6 +23,7 @@ from wabroadcast_core import (
 from wabroadcast_plugins.senders.http_api.calls import SendCall
 from wabroadcast_plugins.senders.http_api.matches import FailureRule, Match
 from wabroadcast_plugins.senders.http_api.paths import Path
+from wabroadcast_plugins.senders.sentences import say
 from wabroadcast_plugins.senders.shared.lenient_json import as_text
 from wabroadcast_plugins.senders.shared.refusals import status_error
 
@@ -61,7 +62,7 @@ def read_answer(reply: Reply, send: SendCall, failures: Sequence[FailureRule]) -
         return Accepted()
     provider_id = as_text(Path.parse(send.provider_id).find(reply.document))
     if not provider_id:
-        raise OutcomeUnknown("no_provider_id", f"the answer has no id at the path of providerId: {reply.summary}")
+        raise OutcomeUnknown("no_provider_id", say("http_no_provider_id", detail=reply.summary))
     return Accepted(provider_id=provider_id)
 
 
@@ -81,8 +82,8 @@ def _error_without_rule(reply: Reply, success: Match | None) -> SendError:
         return status_error(reply)
     value = None if success is None or success.path is None else Path.parse(success.path).find(reply.document)
     if success is None or value is None or success.is_met(value):
-        return OutcomeUnknown("not_understood", f"the answer does not meet send.success: {reply.summary}")
-    return Rejected("not_accepted", f"the answer does not meet send.success: {reply.summary}")
+        return OutcomeUnknown("not_understood", say("http_no_success", detail=reply.summary))
+    return Rejected("not_accepted", say("http_no_success", detail=reply.summary))
 
 
 def _error_by(rule: FailureRule, reply: Reply) -> SendError:

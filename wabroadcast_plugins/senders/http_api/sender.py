@@ -34,6 +34,7 @@ from wabroadcast_plugins.senders.http_api.requests import (
 from wabroadcast_plugins.senders.http_api.settings import HttpSettings
 from wabroadcast_plugins.senders.http_api.texts import TemplateValues
 from wabroadcast_plugins.senders.reasons import HTTP_REASONS
+from wabroadcast_plugins.senders.sentences import say
 from wabroadcast_plugins.senders.shared.lenient_json import as_text
 from wabroadcast_plugins.senders.shared.media import in_base64
 from wabroadcast_plugins.senders.shared.refusals import safe_detail, status_error
@@ -71,11 +72,9 @@ class HttpSender:
     async def send(self, message: OutgoingMessage) -> Accepted:
         template = self._sends.get(message.type)
         if template is None:
-            detail = f"send has no body for {message.type} messages: add one to the connection's settings"
-            raise BadMessage("no_body", detail)
+            raise BadMessage("no_body", say("http_no_body", type=message.type))
         if message.text and not template.names & _TEXT_NAMES:
-            detail = f"send does not use the caption of {message.type} messages: use media.caption in its body"
-            raise BadMessage("no_caption", detail)
+            raise BadMessage("no_caption", say("http_no_caption", type=message.type))
         file, encoded = await self._load_file(message, template)
         values = message_values(message, self._settings.secrets, file=file, encoded=encoded)
         return read_answer(await self._request(template, values), self._settings.send, self._settings.failures)
@@ -98,7 +97,7 @@ class HttpSender:
     async def find_message(self, message_id: str, number: str) -> Accepted | None:
         find = self._settings.find_message
         if find is None:
-            raise Temporary("not_asked", "the settings of this connection have no findMessage")
+            raise Temporary("not_asked", say("http_no_find_message"))
         values = {**number_values(number, self._settings.secrets), "message_id": message_id}
         reply = await self._request(self._checks["message"], values)
         if find.missing.fits(reply.status, reply.document):
@@ -106,14 +105,12 @@ class HttpSender:
         provider_id = as_text(Path.parse(find.provider_id).find(reply.document))
         if reply.is_success and provider_id:
             return Accepted(provider_id=provider_id)
-        raise Temporary(
-            "not_understood", f"the answer has no message and does not meet findMessage.missing: {reply.summary}"
-        )
+        raise Temporary("not_understood", say("http_not_found_out", detail=reply.summary))
 
     async def check_connection(self) -> ConnectionEvent:
         check = self._settings.check_connection
         if check is None:
-            raise Temporary("not_asked", "checkConnection is not set: add it to the settings to test this connection")
+            raise Temporary("not_asked", say("http_no_check"))
         reply = await self._request(self._checks["up"], secret_values(self._settings.secrets))
         if is_success(reply, check.up):
             return ConnectionEvent("up")
@@ -121,7 +118,7 @@ class HttpSender:
         if not reason and not reply.is_success:
             raise status_error(reply)
         reason = safe_detail(self._scrubber.scrub(reason))
-        return ConnectionEvent("down", reason or f"the answer does not meet checkConnection.up: {reply.summary}")
+        return ConnectionEvent("down", reason or say("http_not_up", detail=reply.summary))
 
     def verify_webhook(self, request: WebhookRequest) -> None:
         if self._settings.webhook is None:
@@ -143,8 +140,7 @@ class HttpSender:
             return None, None
         if not template.names & _FILE_NAMES:
             if not media.get("url"):
-                detail = "send uses media.url, but the message has an upload: give a link, or use media.file in send"
-                raise BadMessage("needs_a_link", detail)
+                raise BadMessage("needs_a_link", say("http_needs_link"))
             return None, None
         file = await self._context.load_media(media)
         return file, await self._encode(file) if template.names & _ENCODED_NAMES else None

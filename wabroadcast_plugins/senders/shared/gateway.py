@@ -7,6 +7,7 @@ import httpx
 from pydantic import Field
 
 from wabroadcast_core import BadMessage, ConnectionDown, Model, Reply, SendError, send_request
+from wabroadcast_plugins.senders.sentences import say
 from wabroadcast_plugins.senders.shared.refusals import status_error
 from wabroadcast_plugins.senders.shared.setting_types import Address
 
@@ -61,7 +62,7 @@ def error_by_status(reply: Reply, *, kind: str, from_gateway: bool) -> SendError
     """
     match reply.status:
         case 404 if not from_gateway:
-            return ConnectionDown(f"{kind}_not_found", "there is no gateway at this address: check baseUrl")
+            return ConnectionDown(f"{kind}_not_found", say("gateway_missing"))
         case 413:
-            return BadMessage(f"{kind}_too_large", "the gateway refuses a request of this size: send a smaller file")
+            return BadMessage(f"{kind}_too_large", say("request_too_large"))
     return status_error(reply)

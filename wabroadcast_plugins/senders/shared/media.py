@@ -8,6 +8,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from wabroadcast_core import BadMessage, Capabilities, MediaFile, OutgoingMessage, SenderContext, fits
+from wabroadcast_plugins.senders.sentences import say
 
 MEGABYTE: Final = 1024 * 1024
 WHATSAPP_BYTES: Final[Mapping[str, int]] = {  # largest file that WhatsApp accepts, by message type
@@ -69,9 +70,9 @@ def check_message(message: OutgoingMessage, *, kind: str, capabilities: Capabili
     :raises BadMessage: the sender does not support the type, or an audio message has a caption.
     """
     if message.type not in capabilities.media_bytes:
-        raise BadMessage(f"{kind}_type", f"this connection cannot send {message.type} messages: use another type")
+        raise BadMessage(f"{kind}_type", say("type_not_sent", type=message.type))
     if message.type == "audio" and message.text:
-        raise BadMessage(f"{kind}_caption", "WhatsApp shows no caption with audio: remove the text")
+        raise BadMessage(f"{kind}_caption", say("audio_caption"))
 
 
 async def load_file(
@@ -86,11 +87,11 @@ async def load_file(
     allowed = capabilities.media_types.get(message.type)
     if allowed is not None and not fits(file.content_type, allowed):
         names = " or ".join(sorted(allowed))
-        detail = f"the file is {file.content_type}: send the {message.type} as {names}"
+        detail = say("file_type", found=file.content_type, type=message.type, types=names)
         raise BadMessage(f"{kind}_media_type", detail)
     largest = capabilities.media_bytes[message.type]
     if len(file.content) > largest:
-        detail = f"the {message.type} is too large: send a file of up to {_format_size(largest)}"
+        detail = say("file_over_limit", type=message.type, size=_format_size(largest))
         raise BadMessage(f"{kind}_media_too_large", detail)
     return replace(file, filename=message.content.get("filename") or file.filename)
 

@@ -14,6 +14,7 @@ from wabroadcast_core import (
     blank_numbers,
     error_of,
 )
+from wabroadcast_plugins.senders.sentences import say
 
 LONGEST_DETAIL: Final = 200  # characters
 REACHOUT_TIMELOCK: Final = "463"
@@ -23,8 +24,8 @@ TextRule: TypeAlias = tuple[re.Pattern[str], type[SendError], str]
 """A pattern of a refusal's text in lower case, what the refusal means, and the reason of the error."""
 
 _NEW_CONTACT_REFUSALS: Final[Mapping[str, str]] = {  # messages to known contacts are still accepted
-    REACHOUT_TIMELOCK: "WhatsApp refuses messages of this account to new contacts for now (reach-out timelock)",
-    "475": "this account has reached WhatsApp's limit of new contacts for now (message capping)",
+    REACHOUT_TIMELOCK: "refused_new_contacts",
+    "475": "refused_more_contacts",
 }
 _CREDENTIALS: Final = frozenset({401, 403})  # the HTTP statuses that refuse them
 _SERVER_ERROR: Final = re.compile(r"server returned error (\d{3})(?!\d)")
@@ -47,10 +48,10 @@ def refusal(code: str, *, kind: str, retry_after: float | None = None) -> Thrott
     """
     reason = f"{kind}_{code}"
     if code in _NEW_CONTACT_REFUSALS:
-        return Throttled(reason, _NEW_CONTACT_REFUSALS[code], retry_after=retry_after, scope="new_contacts")
+        return Throttled(reason, say(_NEW_CONTACT_REFUSALS[code]), retry_after=retry_after, scope="new_contacts")
     if code == RATE_OVERLIMIT:
-        return Throttled(reason, "WhatsApp requires the gateway to slow down", retry_after=retry_after)
-    return Temporary(reason, f"WhatsApp answered the gateway with error {code}", retry_after=retry_after)
+        return Throttled(reason, say("refused_pace"), retry_after=retry_after)
+    return Temporary(reason, say("refused_with_code", number=code), retry_after=retry_after)
 
 
 def is_for_new_contacts(error: SendError | None) -> TypeGuard[Throttled]:
@@ -65,7 +66,7 @@ def late_failure(code: object, *, kind: str) -> SendError:
     """
     if isinstance(code, str) and code in _NEW_CONTACT_REFUSALS:
         return refusal(code, kind=kind)
-    return Rejected(f"{kind}_undelivered", "WhatsApp did not accept the message")
+    return Rejected(f"{kind}_undelivered", say("not_accepted"))
 
 
 def refusal_by_text(reply: Reply, text: str, rules: Sequence[TextRule], *, kind: str) -> SendError:
@@ -86,8 +87,7 @@ def status_error(reply: Reply) -> SendError:
     """Return what an error reply means by its HTTP status only, with advice if the credentials are refused."""
     error = error_of(reply)
     if isinstance(error, ConnectionDown) and reply.status in _CREDENTIALS:
-        detail = f"the credentials are refused ({error.detail}): correct them in the connection's settings"
-        return ConnectionDown(error.reason, detail)
+        return ConnectionDown(error.reason, say("credentials_refused", detail=error.detail))
     return error
 
 

@@ -45,6 +45,7 @@ from wabroadcast_core import (
     send_request,
 )
 from wabroadcast_plugins.senders.reasons import CLOUD_REASONS
+from wabroadcast_plugins.senders.sentences import say
 from wabroadcast_plugins.senders.shared.setting_types import Address, Matches
 from wabroadcast_plugins.senders.whatsapp_cloud.errors import MetaError, error_in, error_without_send, refusal_of
 from wabroadcast_plugins.senders.whatsapp_cloud.messages import MEDIA_KINDS, Files, build_body, uploads_in
@@ -160,8 +161,7 @@ class WhatsAppCloudSender:
             rejected=ConnectionDown,
         )
         if not isinstance(reply.document, dict) or not any(field in reply.document for field in _CHECKED_FIELDS):
-            detail = f"the answer does not describe a phone number: check phoneNumberId and baseUrl ({reply.summary})"
-            raise ConnectionDown("no_phone_number", detail)
+            raise ConnectionDown("no_phone_number", say("cloud_no_phone_number", detail=reply.summary))
         return _state_of(reply.document)
 
     def verify_webhook(self, request: WebhookRequest) -> str | None:
@@ -190,7 +190,7 @@ class WhatsAppCloudSender:
         )
         media_id = reply.document.get("id") if isinstance(reply.document, dict) else None
         if not isinstance(media_id, str) or not media_id:
-            raise Temporary("no_media_id", f"the answer has no media id: {reply.summary}")
+            raise Temporary("no_media_id", say("cloud_no_media_id", detail=reply.summary))
         return media_id
 
     async def _call(self, method: str, url: str, *, seconds: float, rejected: type[SendError], **request: Any) -> Reply:
@@ -230,7 +230,7 @@ def _accepted(reply: Reply) -> Accepted:
         case {"messages": [{"id": str(wamid)} as message, *_]} if wamid:
             state = message.get("message_status")
             return Accepted(wamid, _wa_id_in(reply.document), state if isinstance(state, str) and state else "accepted")
-    raise OutcomeUnknown("no_id", f"the answer has no message id: {reply.summary}")
+    raise OutcomeUnknown("no_id", say("no_message_id", detail=reply.summary))
 
 
 def _wa_id_in(answer: object) -> str | None:
@@ -254,7 +254,7 @@ def _state_of(phone_number: dict[str, Any]) -> ConnectionEvent:
     summary = ", ".join(filter(None, [name, status.lower(), f"quality {quality.lower()}" if quality else ""]))
     if status in _SENDING_STATES:
         return ConnectionEvent("up", summary)
-    return ConnectionEvent("down", f"{summary}: look the phone number up in WhatsApp Manager")
+    return ConnectionEvent("down", say("cloud_number_down", summary=summary))
 
 
 def _secret_text(secret: SecretStr | None) -> str:

@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from wabroadcast_core import BadMessage, OutgoingMessage
+from wabroadcast_plugins.senders.sentences import say
 
 MEDIA_KINDS: Final = frozenset({"image", "document", "audio", "video"})
 WITH_CAPTION: Final = MEDIA_KINDS - {"audio"}
@@ -65,12 +66,12 @@ def _part_of(message: OutgoingMessage, files: Files) -> dict[str, Any]:
         return _template_part(message.content.get("template"), files)
     if message.type in MEDIA_KINDS:
         return _media_part(message, files)
-    raise BadMessage("unsupported_type", f"the Cloud API cannot send {message.type} messages: use another type")
+    raise BadMessage("unsupported_type", say("cloud_type", type=message.type))
 
 
 def _text_part(message: OutgoingMessage) -> dict[str, Any]:
     if not message.text:
-        raise BadMessage("no_text", "the message has no text: write one")
+        raise BadMessage("no_text", say("cloud_no_text"))
     return {"body": message.text, "preview_url": bool(message.content.get("previewUrl"))}
 
 
@@ -93,7 +94,7 @@ def _reference(kind: str, source: object, files: Files) -> dict[str, Any]:
         case {"url": str(url)}:
             part, filename = {"link": url}, _filename_in(url)
         case _:
-            raise BadMessage("no_media", "the message has no file: give a link or an upload")
+            raise BadMessage("no_media", say("cloud_no_file"))
     return {**part, "filename": filename} if kind == "document" and filename else part
 
 
@@ -102,7 +103,7 @@ def _template_part(template: object, files: Files) -> dict[str, Any]:
         case {"name": str(name), "language": str(language), **others}:
             part = {"name": name, "language": {"code": language}}
         case _:
-            raise BadMessage("no_template", "the template has no name or no language: give both")
+            raise BadMessage("no_template", say("cloud_no_template"))
     components = others.get("components")
     return {**part, "components": _with_media_ids(components, files) if files else components} if components else part
 
@@ -145,6 +146,6 @@ def _filename_in(url: str) -> str | None:
     try:
         path = urlsplit(url).path
     except ValueError as error:
-        raise BadMessage("no_media", "the link is not a valid address: correct it") from error
+        raise BadMessage("no_media", say("cloud_link")) from error
     name = unquote(path.rpartition("/")[2])
     return name if "." in name else None

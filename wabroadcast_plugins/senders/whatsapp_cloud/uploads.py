@@ -7,6 +7,7 @@ from functools import partial
 from typing import Final
 
 from wabroadcast_core import BadMessage, MediaFile, SenderContext, fits
+from wabroadcast_plugins.senders.sentences import say
 from wabroadcast_plugins.senders.shared.media import MEGABYTE
 from wabroadcast_plugins.senders.whatsapp_cloud.messages import UploadedFile, UploadReference
 
@@ -135,7 +136,7 @@ def _check_file(file: MediaFile, kind: str) -> None:
     """
     if len(file.content) > MEDIA_BYTES[kind]:
         largest = MEDIA_BYTES[kind] // MEGABYTE
-        raise BadMessage("media_too_large", f"the {kind} is too large: Meta accepts up to {largest} MB")
+        raise BadMessage("media_too_large", say("cloud_file_too_large", type=kind, megabytes=largest))
     if not fits(file.content_type, MEDIA_TYPES[kind]):
         names = " or ".join(sorted(MEDIA_TYPES[kind]))
-        raise BadMessage("media_type", f"the file is {file.content_type}: Meta accepts {kind} messages with {names}")
+        raise BadMessage("media_type", say("cloud_file_type", found=file.content_type, type=kind, types=names))

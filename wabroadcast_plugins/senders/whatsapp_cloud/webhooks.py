@@ -12,10 +12,12 @@ from wabroadcast_core import (
     Receipt,
     Rejected,
     SendError,
+    Sentence,
     WebhookRefusedError,
     WebhookRequest,
     read_json,
 )
+from wabroadcast_plugins.senders.sentences import say
 from wabroadcast_plugins.senders.shared.jids import number_of
 from wabroadcast_plugins.senders.shared.signatures import hmac_of, same_text
 from wabroadcast_plugins.senders.whatsapp_cloud.errors import MetaError, classify
@@ -42,7 +44,6 @@ _BAN_STATES: Final[Mapping[str, Literal["up", "down"]]] = {
     "SCHEDULE_FOR_DISABLE": "down",
     "REINSTATE": "up",
 }
-_CANNOT_SEND: Final = "Meta reports that the account cannot send: look it up in WhatsApp Manager"
 _USER_ID: Final = re.compile(r"[A-Z]{2}\.[A-Za-z0-9._-]{1,150}")
 _SECONDS: Final = re.compile(r"[0-9]{1,11}")
 
@@ -162,7 +163,7 @@ def _read_change(change: Part, *, own: OwnNumber, account_id: str) -> Iterator[P
         case "account_update":
             yield from filter(None, [_read_account(value)])
         case "phone_number_quality_update" if _text(value, "event") == "RESTRICTED":  # flagged numbers can still send
-            yield ConnectionEvent("down", f"quality_restricted: {_CANNOT_SEND}")
+            yield ConnectionEvent("down", _cannot_send("quality_restricted"))
 
 
 def _read_status(status: Part, value: Part) -> Receipt | None:
@@ -188,7 +189,7 @@ def _read_status(status: Part, value: Part) -> Receipt | None:
 def _error_in(status: Part) -> SendError:
     errors = filter(None, map(MetaError.read, _parts(status, "errors")))
     first = next(errors, None)
-    return Rejected("failed", "Meta gave no reason") if first is None else classify(first)
+    return Rejected("failed", say("cloud_no_reason")) if first is None else classify(first)
 
 
 def _read_message(message: Part, value: Part) -> Inbound | None:
@@ -242,15 +243,19 @@ def _read_account(value: Part) -> ConnectionEvent | None:
     state = states.get(word)
     reason = f"account_{word.removeprefix('ACCOUNT_').lower()}"
     if state == "down":
-        return ConnectionEvent("down", f"{reason}: {_CANNOT_SEND}")
+        return ConnectionEvent("down", _cannot_send(reason))
     return None if state is None else ConnectionEvent(state, reason)
+
+
+def _cannot_send(code: str) -> Sentence:
+    return say("with_code", code=code, advice=say("cloud_cannot_send"))
 
 
 def _read_restriction(value: Part) -> ConnectionEvent | None:
     """Read a restriction of the account; None for restrictions of calls, new numbers or new templates."""
     kinds = [_text(each, "restriction_type") for each in _parts(value, "restriction_info")]
     stops_messages = not kinds or any(kind.endswith("_MESSAGING") for kind in kinds)
-    return ConnectionEvent("down", f"account_restricted: {_CANNOT_SEND}") if stops_messages else None
+    return ConnectionEvent("down", _cannot_send("account_restricted")) if stops_messages else None
 
 
 # --- parts of any shape ------------------------------------------------------------------------------------------

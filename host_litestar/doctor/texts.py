@@ -1,0 +1,101 @@
+"""What the doctor says, in English, by codes: facts about the parts of an installation, and remedies."""
+
+from functools import partial
+from typing import Final
+
+from wabroadcast_core.sentences import make_sentence
+
+TEXTS: Final = {
+    # Redis
+    "valkey_stopped": "the embedded Valkey does not run",
+    "start_server": "start `wabroadcast serve`",
+    "version": "{name} {version}",
+    "redis_old": "Redis {version} is old",
+    "install_redis": "install Redis 6.2 or newer, or Valkey",
+    "redis_not_saved": "Redis could not save its data the last time",
+    "free_redis_disk": "free space on its disk, and see its log",
+    "redis_appends": "it writes its data to disk (append-only file)",
+    "redis_does_not_append": "it does not write each command to disk, so messages in flight become unknown if it "
+    "crashes with a worker",
+    "let_redis_append": "set `appendonly yes` and `appendfsync always`",
+    "redis_keeps_keys": "it deletes no keys when its memory is full",
+    "redis_evicts": "it deletes keys when its memory is full ({policy}), limits and intents too",
+    "redis_would_evict": "it would delete keys if it had a memory limit ({policy})",
+    "let_redis_keep_keys": "set `maxmemory-policy noeviction`",
+    "redis_memory": "{percent}% of its memory limit is used",
+    "raise_redis_memory": "raise its maxmemory, or free memory in it",
+    "redis_call": "a call takes {median} ms, at most {worst} ms",
+    "move_redis": "run Redis near the workers, and on a machine that is not busy",
+    # the store
+    "no_store": "there is no store yet at {path}",
+    "start_server_here": "start `wabroadcast serve`, or name its directory with --data-dir",
+    "tables_current": "its tables are current ({version})",
+    "tables_newer": "it was used by a newer version of wabroadcast ({version})",
+    "install_newer": "install that version again",
+    "no_tables": "it has no tables yet",
+    "tables_old": "it has the tables of an older version ({version})",
+    "migrate": "back it up; `wabroadcast migrate` or the next start of a server or worker migrates it",
+    "commit": "a commit takes {median} ms, at most {worst} ms",
+    "move_store": "put the store on a faster disk, or move it away from busy neighbours",
+    "no_damage": "it has no damage",
+    "damage_not_searched": "{seconds} s were too short to search all of it for damage, and nothing was found so far",
+    "search_damage": 'run `sqlite3 {path} "PRAGMA integrity_check"` at a quiet time',
+    # plugins and the disk
+    "plugins": "{states}",
+    "plugins_active": "{n} active",
+    "plugins_off": "{n} off",
+    "plugins_blocked": "{n} blocked",
+    "plugins_quarantined": "{n} quarantined",
+    "plugin_quarantined": "{name} is quarantined: {detail}",
+    "list_plugins": "run `wabroadcast plugins` on the server's machine",
+    "disk_space": "{gibibytes} GiB are free on the disk of {place}",
+    "free_disk": "free space: without it nothing can be stored or sent",
+    # workers and what waits
+    "not_examined": "workers, webhooks and connections were not examined",
+    "repair_first": "repair the parts above first",
+    "workers_alive": "{n} alive",
+    "no_workers": "none is alive",
+    "no_workers_for": "none is alive, and {n} messages wait",
+    "no_workers_for.one": "none is alive, and {n} message waits",
+    "start_workers": "start `wabroadcast serve` or `wabroadcast worker`",
+    "start_workers_see_log": "start `wabroadcast worker` or `wabroadcast serve`, and see its log",
+    "clock": "the clock of {host} differs by {seconds} s from Redis' clock",
+    "set_clocks": "let both hosts set their clocks by NTP",
+    "calls_processed": "all calls are processed",
+    "oldest_call": "the oldest unprocessed call came {ago}",
+    "workers_see_log": "start workers, and see their log",
+    "no_callbacks": "none waits",
+    "callbacks_wait": "{n} wait, the oldest of {ago}",
+    "callbacks_unsigned": "{n} wait, and no secret is set",
+    "set_callback_secret": "set WABROADCAST_CALLBACK_SECRET",
+    "list_callbacks": "see `wabroadcast callbacks list --status pending`",
+    "days_ago": "{n} days ago",
+    "hours_ago": "{n} hours ago",
+    "minutes_ago": "{n} minutes ago",
+    "seconds_ago": "{n} s ago",
+    # connections
+    "connection_paused": "it is paused",
+    "connection_untestable": "it cannot be tested: the sender {sender} cannot report the state of its account",
+    "connection_paused_for": "it is paused ({reason})",
+    "resume_connection": "`wabroadcast connections resume {name}`",
+    "sender_not_installed": "its sender {sender} is not installed",
+    "install_sender": "install the plugin that provides it",
+    "sender_cannot_report": "the sender {sender} cannot report the state of its account",
+    "account_up": "up: {detail}",
+    "account_down": "down: {detail}",
+    "account_unknown": "unknown: {detail}",
+    "show_connection": "see `wabroadcast connections show {name}`",
+    "test_connection": "`wabroadcast connections test {name}` tests it again",
+    "no_receipt": "no receipt has come yet",
+    "no_receipt_but_sent": "no receipt has come yet, and messages have left since",
+    "last_receipt": "the last receipt came {ago}",
+    "last_receipt_but_sent": "the last receipt came {ago}, and messages have left since",
+    "check_webhook": "check the webhook's address at the provider",
+    # a server that is examined over its API
+    "server_answers": "it answers at {url}",
+    "takes_writes": "it takes writes",
+    "see_log": "see the log",
+}
+
+say: Final = partial(make_sentence, TEXTS)
+"""Return a fact or a remedy by its code."""
