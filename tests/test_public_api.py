@@ -17,12 +17,16 @@ ABILITIES = (
     ROOT / "wabroadcast_core" / "inbound" / "shared_webhooks.py",
     ROOT / "wabroadcast_core" / "transport" / "account_identity.py",
 )
-INNER_PARTS = {  # of values that a plugin gets and passes on, and of defaults
+INNER_PARTS = {  # of values that a plugin gets and passes on, of defaults, and of results that a host reads
+    "Act",
+    "Attempt",
     "Cells",
+    "ConnectionUse",
     "ConsentColumn",
     "ForeignNumbers",
     "NumberColumns",
     "ParameterKind",
+    "Reason",
     "Rows",
     "FileKind",
     "SizeLimited",

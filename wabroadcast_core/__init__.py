@@ -66,13 +66,22 @@ if TYPE_CHECKING:
     from wabroadcast_core.media import MediaFile, fits, media_type
     from wabroadcast_core.models.api_key import Scope
     from wabroadcast_core.models.base import Model
-    from wabroadcast_core.models.broadcast import BroadcastSummary, Counts
+    from wabroadcast_core.models.broadcast import (
+        BroadcastDetail,
+        BroadcastDraft,
+        BroadcastProgress,
+        BroadcastSummary,
+        Counts,
+    )
+    from wabroadcast_core.models.callback import CallbackEvent
     from wabroadcast_core.models.capabilities import Capabilities
-    from wabroadcast_core.models.connection import Limits
+    from wabroadcast_core.models.connection import ConnectionDraft, ConnectionView, Limits
     from wabroadcast_core.models.contact import Reading, split_tags
-    from wabroadcast_core.models.message import Accepted, OutgoingMessage, WebAddress
+    from wabroadcast_core.models.message import Accepted, MessageView, OutgoingMessage, WebAddress
+    from wabroadcast_core.models.message_detail import MessageDetail
     from wabroadcast_core.models.notices import FinishedMessage, MessageReceipt
-    from wabroadcast_core.models.pacing import Jitter, Quota, Rate, SendWindow, WarmUp, WarmUpStep
+    from wabroadcast_core.models.pacing import Batching, Jitter, Quota, Rate, Retry, SendWindow, WarmUp, WarmUpStep
+    from wabroadcast_core.models.page import CursorPage, Page
     from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt, ReceiptKind, WebhookRequest
     from wabroadcast_core.models.recipient import (
         LONGEST_FIELD,
@@ -84,7 +93,14 @@ if TYPE_CHECKING:
         Scalar,
         scalar_text,
     )
-    from wabroadcast_core.models.status import BroadcastStatus, Priority, Purpose, SkipReason
+    from wabroadcast_core.models.status import (
+        BroadcastStatus,
+        ConnectionState,
+        MessageStatus,
+        Priority,
+        Purpose,
+        SkipReason,
+    )
     from wabroadcast_core.problems import FaultView, Problem, describe_error
     from wabroadcast_core.queries import NamedQuery
     from wabroadcast_core.reasons.texts import ReasonTexts
@@ -172,31 +188,47 @@ _NAMES = {
     "models.api_key": ("Scope",),
     "models.base": ("Model",),
     "models.broadcast": (
+        "BroadcastDetail",
+        "BroadcastDraft",
+        "BroadcastProgress",
         "BroadcastSummary",
         "Counts",
     ),
+    "models.callback": ("CallbackEvent",),
     "models.capabilities": ("Capabilities",),
-    "models.connection": ("Limits",),
+    "models.connection": (
+        "ConnectionDraft",
+        "ConnectionView",
+        "Limits",
+    ),
     "models.contact": (
         "Reading",
         "split_tags",
     ),
     "models.message": (
         "Accepted",
+        "MessageView",
         "OutgoingMessage",
         "WebAddress",
     ),
+    "models.message_detail": ("MessageDetail",),
     "models.notices": (
         "FinishedMessage",
         "MessageReceipt",
     ),
     "models.pacing": (
+        "Batching",
         "Jitter",
         "Quota",
         "Rate",
+        "Retry",
         "SendWindow",
         "WarmUp",
         "WarmUpStep",
+    ),
+    "models.page": (
+        "CursorPage",
+        "Page",
     ),
     "models.receipt": (
         "ConnectionEvent",
@@ -217,6 +249,8 @@ _NAMES = {
     ),
     "models.status": (
         "BroadcastStatus",
+        "ConnectionState",
+        "MessageStatus",
         "Priority",
         "Purpose",
         "SkipReason",
@@ -260,12 +294,17 @@ __all__ = [
     "AsyncBroadcaster",
     "AudienceRow",
     "BadMessage",
+    "Batching",
+    "BroadcastDetail",
+    "BroadcastDraft",
     "BroadcastError",
+    "BroadcastProgress",
     "BroadcastStatus",
     "BroadcastSummary",
     "Broadcaster",
     "BusyError",
     "Cache",
+    "CallbackEvent",
     "Capabilities",
     "ChecksConnection",
     "ChecksNumbers",
@@ -274,9 +313,13 @@ __all__ = [
     "CompiledText",
     "ConflictError",
     "ConnectionDown",
+    "ConnectionDraft",
     "ConnectionEvent",
+    "ConnectionState",
+    "ConnectionView",
     "ContactSource",
     "Counts",
+    "CursorPage",
     "DamagedRow",
     "Fault",
     "FaultView",
@@ -292,7 +335,10 @@ __all__ = [
     "KeepsCalls",
     "Limits",
     "MediaFile",
+    "MessageDetail",
     "MessageReceipt",
+    "MessageStatus",
+    "MessageView",
     "Model",
     "NamedQuery",
     "NoNumbersError",
@@ -301,6 +347,7 @@ __all__ = [
     "NumberError",
     "OutcomeUnknown",
     "OutgoingMessage",
+    "Page",
     "ParsesWebhooks",
     "PluginError",
     "Priority",
@@ -317,6 +364,7 @@ __all__ = [
     "Region",
     "Rejected",
     "Reply",
+    "Retry",
     "RowFault",
     "Scalar",
     "Scope",
