@@ -19,11 +19,16 @@ def print_settings(schema: Schema) -> None:
     """Print the description of the settings, and one row for each field."""
     if schema.get("description"):
         click.echo(schema["description"])
-    rows = dict.fromkeys(_fields_of(schema, "", schema.get("$defs", {})))  # forms of one field may share a part
-    if rows:
+    if rows := describe_fields(schema):
         print_table(TITLES, rows)
     else:
         click.echo("it needs no settings")
+
+
+def describe_fields(schema: Schema) -> list[tuple[str, ...]]:
+    """Return a row for each field, also of the objects inside: name, type, what it needs, default and meaning."""
+    rows = _fields_of(schema, "", schema.get("$defs", {}))
+    return [*dict.fromkeys(rows)]  # forms of one field may share a part
 
 
 def _fields_of(

@@ -8,7 +8,7 @@ import pytest
 import redis
 from sqlalchemy import NullPool, create_engine, text
 
-from tests.embedding.guide import commands_of, files_of, read_pages, read_programs
+from tests.embedding.guide import commands_of, files_of, read_pages, read_programs, shown_fields, table_of_fields
 from tests.embedding.terminal import Terminal
 from tests.host.programs import clean_environment
 from tests.servers import PostgresCluster
@@ -26,6 +26,10 @@ def test_the_files_of_the_guide_are_those_of_the_programs() -> None:
     shown = {name: code for page in PAGES.values() for name, code in files_of(page).items()}
 
     assert shown == read_programs(), "python -m tests.embedding.guide writes the programs into the guide"
+
+
+def test_the_table_of_the_fields_of_a_broadcast_is_that_of_the_model() -> None:
+    assert shown_fields() == table_of_fields(), "python -m tests.embedding.guide writes the table into the guide"
 
 
 def test_the_users_of_a_main_server_are_an_audience_in_ten_lines() -> None:
