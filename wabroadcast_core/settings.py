@@ -101,6 +101,7 @@ STOP_WORDS = (
 START_WORDS = ("start", "unstop", "subscribe", "opt in", "mulai", "mulai lagi", "langganan", "berlangganan")
 
 Item = TypeVar("Item")
+AnySettings = TypeVar("AnySettings", bound=BaseSettings)
 
 
 def _split_commas(value: object) -> object:
@@ -111,6 +112,14 @@ Listed: TypeAlias = Annotated[list[Item], NoDecode, BeforeValidator(_split_comma
 """A list that is comma-separated in the environment."""
 
 
+def _with_fields_in_help(settings: type[AnySettings]) -> type[AnySettings]:
+    """Add the descriptions of the fields to the docstring of a class, where ``help`` shows them."""
+    fields = (f":param {name}: {field.description}" for name, field in settings.model_fields.items())
+    settings.__doc__ = "\n".join([f"{settings.__doc__}\n", *fields])
+    return settings
+
+
+@_with_fields_in_help
 class Settings(BaseSettings):
     """The settings of one installation. Durations are in seconds."""
 
