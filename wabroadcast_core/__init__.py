@@ -77,7 +77,17 @@ if TYPE_CHECKING:
     from wabroadcast_core.models.capabilities import Capabilities
     from wabroadcast_core.models.connection import ConnectionDraft, ConnectionView, Limits
     from wabroadcast_core.models.contact import Reading, split_tags
-    from wabroadcast_core.models.message import Accepted, MessageView, OutgoingMessage, WebAddress
+    from wabroadcast_core.models.message import (
+        Accepted,
+        MediaContent,
+        MediaSource,
+        MessageView,
+        OutgoingMessage,
+        TemplateContent,
+        TemplateName,
+        TextContent,
+        WebAddress,
+    )
     from wabroadcast_core.models.message_detail import MessageDetail
     from wabroadcast_core.models.notices import FinishedMessage, MessageReceipt
     from wabroadcast_core.models.pacing import Batching, Jitter, Quota, Rate, Retry, SendWindow, WarmUp, WarmUpStep
@@ -178,7 +188,17 @@ _NAMES = {
     "models.capabilities": ("Capabilities",),
     "models.connection": ("ConnectionDraft", "ConnectionView", "Limits"),
     "models.contact": ("Reading", "split_tags"),
-    "models.message": ("Accepted", "MessageView", "OutgoingMessage", "WebAddress"),
+    "models.message": (
+        "Accepted",
+        "MediaContent",
+        "MediaSource",
+        "MessageView",
+        "OutgoingMessage",
+        "TemplateContent",
+        "TemplateName",
+        "TextContent",
+        "WebAddress",
+    ),
     "models.message_detail": ("MessageDetail",),
     "models.notices": ("FinishedMessage", "MessageReceipt"),
     "models.pacing": ("Batching", "Jitter", "Quota", "Rate", "Retry", "SendWindow", "WarmUp", "WarmUpStep"),
@@ -265,7 +285,9 @@ __all__ = [
     "Jitter",
     "KeepsCalls",
     "Limits",
+    "MediaContent",
     "MediaFile",
+    "MediaSource",
     "MessageDetail",
     "MessageReceipt",
     "MessageStatus",
@@ -310,8 +332,11 @@ __all__ = [
     "SkipReason",
     "SourceContext",
     "SourceError",
+    "TemplateContent",
     "TemplateError",
+    "TemplateName",
     "Temporary",
+    "TextContent",
     "ThrottleScope",
     "Throttled",
     "UnavailableError",
