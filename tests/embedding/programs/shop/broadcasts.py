@@ -1,7 +1,7 @@
 import atexit
 
 from django.conf import settings
-from django.db import close_old_connections, connection
+from django.db import connection
 from shop.models import Customer, Fact
 
 from wabroadcast_core import AudienceRow, Broadcaster, Model, Settings, hookimpl
@@ -18,9 +18,11 @@ class Customers:
         self.city = settings.city
 
     def read(self):
-        close_old_connections()  # of this thread, which lives for long
-        for one in Customer.objects.filter(city=self.city).order_by("pk").iterator():
-            yield AudienceRow(number=one.phone, name=one.name, variables={"city": one.city})
+        try:
+            for one in Customer.objects.filter(city=self.city).order_by("pk").iterator():
+                yield AudienceRow(number=one.phone, name=one.name, variables={"city": one.city})
+        finally:
+            connection.close()  # of this thread: no request ends in it
 
 
 class Listener:
@@ -41,7 +43,7 @@ def store_facts(facts):
     try:
         Fact.objects.bulk_create(rows)
     finally:
-        connection.close()  # of this thread: no request ends in it
+        connection.close()
 
 
 broadcaster = Broadcaster(Settings(**settings.BROADCASTS), plugins=[Customers, Listener()])  # opens nothing yet
