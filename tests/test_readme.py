@@ -147,7 +147,7 @@ def test_the_table_of_the_broadcaster_lists_its_methods() -> None:
     assert listed == {name: methods_of(namespace) - NOT_LISTED for name, namespace in namespaces.items()}
 
 
-NOT_LISTED = {"start", "close", "ensure_first", "check", "has_due_work"}  # used by the host, or by a `with` block
+NOT_LISTED = {"start", "close", "ensure_first", "has_due_work"}  # used by the host, or by a `with` block
 
 
 def methods_of(namespace: type) -> set[str]:

@@ -66,13 +66,32 @@ if TYPE_CHECKING:
     from wabroadcast_core.media import MediaFile, fits, media_type
     from wabroadcast_core.models.api_key import Scope
     from wabroadcast_core.models.base import Model
-    from wabroadcast_core.models.broadcast import BroadcastSummary, Counts
+    from wabroadcast_core.models.broadcast import (
+        BroadcastDetail,
+        BroadcastDraft,
+        BroadcastProgress,
+        BroadcastSummary,
+        Counts,
+    )
+    from wabroadcast_core.models.callback import CallbackEvent
     from wabroadcast_core.models.capabilities import Capabilities
-    from wabroadcast_core.models.connection import Limits
+    from wabroadcast_core.models.connection import ConnectionDraft, ConnectionView, Limits
     from wabroadcast_core.models.contact import Reading, split_tags
-    from wabroadcast_core.models.message import Accepted, OutgoingMessage, WebAddress
+    from wabroadcast_core.models.message import (
+        Accepted,
+        MediaContent,
+        MediaSource,
+        MessageView,
+        OutgoingMessage,
+        TemplateContent,
+        TemplateName,
+        TextContent,
+        WebAddress,
+    )
+    from wabroadcast_core.models.message_detail import MessageDetail
     from wabroadcast_core.models.notices import FinishedMessage, MessageReceipt
-    from wabroadcast_core.models.pacing import Jitter, Quota, Rate, SendWindow, WarmUp, WarmUpStep
+    from wabroadcast_core.models.pacing import Batching, Jitter, Quota, Rate, Retry, SendWindow, WarmUp, WarmUpStep
+    from wabroadcast_core.models.page import CursorPage, Page
     from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt, ReceiptKind, WebhookRequest
     from wabroadcast_core.models.recipient import (
         LONGEST_FIELD,
@@ -84,7 +103,14 @@ if TYPE_CHECKING:
         Scalar,
         scalar_text,
     )
-    from wabroadcast_core.models.status import BroadcastStatus, Priority, Purpose, SkipReason
+    from wabroadcast_core.models.status import (
+        BroadcastStatus,
+        ConnectionState,
+        MessageStatus,
+        Priority,
+        Purpose,
+        SkipReason,
+    )
     from wabroadcast_core.problems import FaultView, Problem, describe_error
     from wabroadcast_core.queries import NamedQuery
     from wabroadcast_core.reasons.texts import ReasonTexts
@@ -105,16 +131,9 @@ _NAMES = {
     "audience.column_detection": ("find_columns", "find_variables"),
     "audience.columns": ("Columns",),
     "audience.files": ("file_kind",),
-    "audience.numbers": (
-        "mask_number",
-        "parse_number",
-    ),
+    "audience.numbers": ("mask_number", "parse_number"),
     "audience.regions": ("Region",),
-    "audience.tables": (
-        "DamagedRow",
-        "SAMPLE_ROWS",
-        "read_table",
-    ),
+    "audience.tables": ("DamagedRow", "SAMPLE_ROWS", "read_table"),
     "broadcaster": ("Broadcaster",),
     "errors": (
         "BadMessage",
@@ -158,53 +177,33 @@ _NAMES = {
         "SourceContext",
         "hookimpl",
     ),
-    "inbound.kept_calls": (
-        "KeepsCalls",
-        "kept_call",
-    ),
+    "inbound.kept_calls": ("KeepsCalls", "kept_call"),
     "inbound.shared_webhooks": ("SharesWebhook",),
     "inbound.webhook_answers": ("WebhookAnswer",),
-    "media": (
-        "MediaFile",
-        "fits",
-        "media_type",
-    ),
+    "media": ("MediaFile", "fits", "media_type"),
     "models.api_key": ("Scope",),
     "models.base": ("Model",),
-    "models.broadcast": (
-        "BroadcastSummary",
-        "Counts",
-    ),
+    "models.broadcast": ("BroadcastDetail", "BroadcastDraft", "BroadcastProgress", "BroadcastSummary", "Counts"),
+    "models.callback": ("CallbackEvent",),
     "models.capabilities": ("Capabilities",),
-    "models.connection": ("Limits",),
-    "models.contact": (
-        "Reading",
-        "split_tags",
-    ),
+    "models.connection": ("ConnectionDraft", "ConnectionView", "Limits"),
+    "models.contact": ("Reading", "split_tags"),
     "models.message": (
         "Accepted",
+        "MediaContent",
+        "MediaSource",
+        "MessageView",
         "OutgoingMessage",
+        "TemplateContent",
+        "TemplateName",
+        "TextContent",
         "WebAddress",
     ),
-    "models.notices": (
-        "FinishedMessage",
-        "MessageReceipt",
-    ),
-    "models.pacing": (
-        "Jitter",
-        "Quota",
-        "Rate",
-        "SendWindow",
-        "WarmUp",
-        "WarmUpStep",
-    ),
-    "models.receipt": (
-        "ConnectionEvent",
-        "Inbound",
-        "Receipt",
-        "ReceiptKind",
-        "WebhookRequest",
-    ),
+    "models.message_detail": ("MessageDetail",),
+    "models.notices": ("FinishedMessage", "MessageReceipt"),
+    "models.pacing": ("Batching", "Jitter", "Quota", "Rate", "Retry", "SendWindow", "WarmUp", "WarmUpStep"),
+    "models.page": ("CursorPage", "Page"),
+    "models.receipt": ("ConnectionEvent", "Inbound", "Receipt", "ReceiptKind", "WebhookRequest"),
     "models.recipient": (
         "AudienceRow",
         "LONGEST_FIELD",
@@ -215,20 +214,12 @@ _NAMES = {
         "Scalar",
         "scalar_text",
     ),
-    "models.status": (
-        "BroadcastStatus",
-        "Priority",
-        "Purpose",
-        "SkipReason",
-    ),
+    "models.status": ("BroadcastStatus", "ConnectionState", "MessageStatus", "Priority", "Purpose", "SkipReason"),
     "problems": ("FaultView", "Problem", "describe_error"),
     "queries": ("NamedQuery",),
     "reasons.texts": ("ReasonTexts",),
     "rendering.errors": ("NotRendered",),
-    "rendering.template": (
-        "CompiledText",
-        "compile_text",
-    ),
+    "rendering.template": ("CompiledText", "compile_text"),
     "rendering.values": ("WorkMeter",),
     "sentences": (
         "Sentence",
@@ -240,13 +231,7 @@ _NAMES = {
     "settings": ("Settings",),
     "store.tables": ("TABLE_NAMES",),
     "transport.account_identity": ("IdentifiesAccount",),
-    "transport.http_requests": (
-        "Reply",
-        "blank_numbers",
-        "error_of",
-        "read_json",
-        "send_request",
-    ),
+    "transport.http_requests": ("Reply", "blank_numbers", "error_of", "read_json", "send_request"),
     "worker": ("Worker",),
 }
 _MODULES = {name: f"{__name__}.{module}" for module, names in _NAMES.items() for name in names}
@@ -261,12 +246,17 @@ __all__ = [
     "AsyncBroadcaster",
     "AudienceRow",
     "BadMessage",
+    "Batching",
+    "BroadcastDetail",
+    "BroadcastDraft",
     "BroadcastError",
+    "BroadcastProgress",
     "BroadcastStatus",
     "BroadcastSummary",
     "Broadcaster",
     "BusyError",
     "Cache",
+    "CallbackEvent",
     "Capabilities",
     "ChecksConnection",
     "ChecksNumbers",
@@ -275,9 +265,13 @@ __all__ = [
     "CompiledText",
     "ConflictError",
     "ConnectionDown",
+    "ConnectionDraft",
     "ConnectionEvent",
+    "ConnectionState",
+    "ConnectionView",
     "ContactSource",
     "Counts",
+    "CursorPage",
     "DamagedRow",
     "Fault",
     "FaultView",
@@ -292,8 +286,13 @@ __all__ = [
     "Jitter",
     "KeepsCalls",
     "Limits",
+    "MediaContent",
     "MediaFile",
+    "MediaSource",
+    "MessageDetail",
     "MessageReceipt",
+    "MessageStatus",
+    "MessageView",
     "Model",
     "NamedQuery",
     "NoNumbersError",
@@ -302,6 +301,7 @@ __all__ = [
     "NumberError",
     "OutcomeUnknown",
     "OutgoingMessage",
+    "Page",
     "ParsesWebhooks",
     "PluginError",
     "Priority",
@@ -318,6 +318,7 @@ __all__ = [
     "Region",
     "Rejected",
     "Reply",
+    "Retry",
     "RowFault",
     "Scalar",
     "Scope",
@@ -332,8 +333,11 @@ __all__ = [
     "SkipReason",
     "SourceContext",
     "SourceError",
+    "TemplateContent",
     "TemplateError",
+    "TemplateName",
     "Temporary",
+    "TextContent",
     "ThrottleScope",
     "Throttled",
     "UnavailableError",

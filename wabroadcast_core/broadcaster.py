@@ -60,10 +60,21 @@ class Broadcaster(Broadcasts):
     """The API of the core for a host.
 
     Its own methods are about broadcasts and their messages. Everything else has a namespace, which exists once the
-    broadcaster has started: ``connections``, ``contacts``, ``tags``, ``blacklist``, ``uploads``, ``drafts``,
-    ``queries``, ``webhooks``, ``callbacks``, ``metrics``, ``api_keys``, ``activity``; ``live``, the feed of what is
-    shown of broadcasts; and ``known_keys`` and ``sessions``, with which a host checks its callers. ``reasons``, which
-    exists at once, says what the codes of failures mean.
+    broadcaster has started; ``help(broadcaster.contacts)`` shows its methods:
+
+    - ``connections``: the WhatsApp accounts that send
+    - ``contacts``, ``tags``: the contact book, with import and export
+    - ``blacklist``: numbers that must not be messaged
+    - ``uploads``: files of audiences and messages
+    - ``drafts``: broadcasts that are being written
+    - ``queries``: the database queries that broadcasts may use
+    - ``callbacks``: the events that are sent to the main server
+    - ``activity``: who did what
+    - ``live``: what is shown of broadcasts, whenever it changes
+    - ``metrics``: what all processes have measured
+    - ``webhooks``: the calls of providers, for a web server that cannot use :meth:`answer_webhook`
+    - ``api_keys``, ``known_keys``, ``sessions``: with which a host checks its callers
+    - ``reasons``: what the codes of failures mean; exists at once
 
     Nothing is opened before :meth:`start`.
 

@@ -11,6 +11,7 @@ from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.driver_info import DriverInfo
 from redis.retry import Retry
+from redis.sentinel import SentinelConnectionPool
 from sqlalchemy import Engine
 
 from wabroadcast_core.errors import SetupError
@@ -29,13 +30,13 @@ class RedisAccess:
     :param settings: the address of Redis; without one, an embedded Valkey is started.
     :param given: the host's own client. Its address and credentials are used instead, with the time limits of this
         package; the client itself is neither used nor closed.
-    :raises SetupError: the host's client decodes answers, or the embedded Valkey does not start.
+    :raises SetupError: the host's client cannot be used, or the embedded Valkey does not start.
     """
 
     def __init__(self, settings: Settings, given: redis.Redis | None) -> None:
         self._valkey: EmbeddedValkey | None = None
-        if given is not None and given.connection_pool.connection_kwargs.get("decode_responses"):
-            raise SetupError("the given Redis client decodes answers: create it without decode_responses")
+        if given is not None:
+            _check_given(given)
         address = None if given is not None else self._address(settings)
         most = 2 * settings.turns + 16  # Redis connections: a turn may have two calls at once; the default is 100
         self._pool = _pool_like(given.connection_pool) if given is not None else _pool_for(str(address))
@@ -64,6 +65,20 @@ class RedisAccess:
         self._valkey = EmbeddedValkey(settings.data_dir)
         self._valkey.start()
         return self._valkey.url
+
+
+def _check_given(given: redis.Redis) -> None:
+    """Check that the host's client has the address of a server.
+
+    :raises SetupError: it has none, or decodes answers.
+    """
+    pool = given.connection_pool
+    if isinstance(pool, SentinelConnectionPool):
+        raise SetupError(
+            "the given Redis client finds its server by Sentinel: give one that has the address of a server"
+        )
+    if pool.connection_kwargs.get("decode_responses"):
+        raise SetupError("the given Redis client decodes answers: create it without decode_responses")
 
 
 def _limits(seconds: float, retry: type[Retry] | type[AsyncRetry]) -> dict[str, Any]:

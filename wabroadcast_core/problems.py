@@ -37,7 +37,9 @@ class FaultView(Model):
 
     path: str = Field(description="Dotted path of the field or parameter, as in recipients.3.number.")
     message: Said = Field(description="What is wrong, and what to do.")
-    code: str | None = Field(None, description="Stable name of the fault, for programs, such as string_too_long.")
+    code: str | None = Field(
+        default=None, description="Stable name of the fault, for programs, such as string_too_long."
+    )
 
     @classmethod
     def of(cls, fault: Fault) -> Self:
@@ -48,21 +50,23 @@ class FaultView(Model):
 class Problem(Model):
     """An RFC 9457 problem document."""
 
-    type: str = Field("about:blank", description="Always about:blank; `code` names the kind of error.")
+    type: str = Field(default="about:blank", description="Always about:blank; `code` names the kind of error.")
     title: str = Field(description="The phrase of the HTTP status.")
     status: int = Field(description="The HTTP status.")
     code: str = Field(description="Stable name of the kind of error, for programs.")
     detail: Said = Field(description="What is wrong, in words.")
-    errors: list[FaultView] | None = Field(None, description="Every fault of the body or of the parameters.")
-    line: int | None = Field(None, description="Line of the message text at fault; the first line is 1.")
-    row: int | None = Field(None, description="Row of the file at fault; the first line is 1.")
-    column: str | None = Field(None, description="Column of the file at fault.")
-    missing_scope: Scope | None = Field(None, description="The scope that the API key lacks for this call.")
-    current_status: str | None = Field(None, description="The present status, which does not allow this call.")
-    meaning: str | None = Field(None, description="What the code means, in the language of the caller.")
-    remedy: str | None = Field(None, description="What to do, in the language of the caller.")
-    current: dict[str, Any] | None = Field(None, description="The draft as it is now, if another call has changed it.")
-    sent: dict[str, Any] | None = Field(None, description="The fields that this call sent, for comparison.")
+    errors: list[FaultView] | None = Field(default=None, description="Every fault of the body or of the parameters.")
+    line: int | None = Field(default=None, description="Line of the message text at fault; the first line is 1.")
+    row: int | None = Field(default=None, description="Row of the file at fault; the first line is 1.")
+    column: str | None = Field(default=None, description="Column of the file at fault.")
+    missing_scope: Scope | None = Field(default=None, description="The scope that the API key lacks for this call.")
+    current_status: str | None = Field(default=None, description="The present status, which does not allow this call.")
+    meaning: str | None = Field(default=None, description="What the code means, in the language of the caller.")
+    remedy: str | None = Field(default=None, description="What to do, in the language of the caller.")
+    current: dict[str, Any] | None = Field(
+        default=None, description="The draft as it is now, if another call has changed it."
+    )
+    sent: dict[str, Any] | None = Field(default=None, description="The fields that this call sent, for comparison.")
 
     @property
     def headers(self) -> dict[str, str]:

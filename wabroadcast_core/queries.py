@@ -79,7 +79,7 @@ class NamedQuery(Model):
     columns: dict[str, str] = Field(
         description="Meaning by column: number, name, the name of a variable, or an empty text to leave it out."
     )
-    seconds: float = Field(300, gt=0, le=LONGEST_SECONDS, description="Longest time that the query may run.")
+    seconds: float = Field(default=300, gt=0, le=LONGEST_SECONDS, description="Longest time that the query may run.")
     sql: str
 
     @field_validator("url")

@@ -1,14 +1,16 @@
 """``connections``: the WhatsApp accounts that send."""
 
 import json
+import os
 from typing import IO, Any, NoReturn
 from urllib.parse import quote
 
 import rich_click as click
 
 from host_litestar.cli.client import Client
-from host_litestar.cli.errors import RefusedError
+from host_litestar.cli.errors import RefusedError, UnreachableError
 from host_litestar.cli.output import json_option, print_json, print_table
+from host_litestar.cli.server import read_settings
 from host_litestar.cli.settings_schema import print_settings
 from host_litestar.cli.waiting import describe_cause
 
@@ -123,11 +125,14 @@ def set_default(name: str) -> None:
 
 @connections.command()
 @click.argument("kind", required=False)
+@click.option("--local", is_flag=True, help="Show the kinds that are installed here, without a server.")
 @json_option
-def kinds(kind: str | None, *, as_json: bool) -> None:
-    """List the installed kinds of sender, or show the settings of one KIND: required, secret, default."""
-    with Client() as client:
-        items = client.call("GET", "/connections/kinds")["items"]
+def kinds(kind: str | None, *, local: bool, as_json: bool) -> None:
+    """List the installed kinds of sender, or show the settings of one KIND: required, secret, default.
+
+    Where WABROADCAST_URL is not set and no server runs here, they are those that are installed here.
+    """
+    items = _installed_kinds() if local else _kinds_of_server()
     if kind is not None:
         items = [item for item in items if item["kind"] == kind] or _refuse_kind(kind, items)
     if as_json:
@@ -137,6 +142,26 @@ def kinds(kind: str | None, *, as_json: bool) -> None:
         print_table(("KIND", "SETTINGS"), rows)
     else:
         print_settings(items[0]["settingsSchema"])
+
+
+def _kinds_of_server() -> list[dict[str, Any]]:
+    try:
+        with Client() as client:
+            return list(client.call("GET", "/connections/kinds")["items"])
+    except UnreachableError:
+        if os.environ.get("WABROADCAST_URL"):
+            raise
+        click.echo("no server runs here: these are the kinds that are installed here", err=True)
+        return _installed_kinds()
+
+
+def _installed_kinds() -> list[dict[str, Any]]:
+    from wabroadcast_core.plugins import build_plugins
+    from wabroadcast_core.services.connection_kinds import describe_kinds
+
+    settings = read_settings().model_copy(update={"plugins_strict": False})
+    plugins = build_plugins(settings=settings, blocked=settings.blocked_plugins)
+    return [each.model_dump(mode="json", by_alias=True) for each in describe_kinds(plugins.senders)]
 
 
 def _refuse_kind(kind: str, items: list[dict[str, Any]]) -> NoReturn:

@@ -35,7 +35,7 @@ class ActivityPages(PageController):
         asked = {name: view.query(name) for name in ("actor", "object", "objectId", "since", "until")}
         try:
             chosen = _filter(view, asked)
-            acts = view.broadcaster.activity.list(chosen, cursor=view.query("cursor") or None, limit=PAGE_SIZE)
+            acts = view.broadcaster.activity.list(**chosen, cursor=view.query("cursor") or None, limit=PAGE_SIZE)
         except InvalidInputError as error:
             return view.page(
                 "activity.html", acts=None, asked=asked, kinds=_kinds(view), status=400, faults=error.faults

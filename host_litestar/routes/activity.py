@@ -44,7 +44,7 @@ class ActivityController(ApiController):
     ) -> CursorPage[Activity]:
         """List the acts on all objects, the newest first: who did what, and when."""
         chosen = _filter(object, object_id, actor=actor_name, action=action, since=since, until=until)
-        return broadcaster.activity.list(chosen, cursor=cursor, limit=page_size)
+        return broadcaster.activity.list(**chosen, cursor=cursor, limit=page_size)
 
     @get(
         "/export",
@@ -66,7 +66,7 @@ class ActivityController(ApiController):
         """Export the acts that a list shows as CSV, the newest first."""
         chosen = _filter(object, object_id, actor=actor_name, action=action, since=since, until=until)
         headers = {"Content-Disposition": 'attachment; filename="activity.csv"'}
-        return FileStream(broadcaster.activity.export(chosen), media_type=FILE_TYPES["csv"], headers=headers)
+        return FileStream(broadcaster.activity.export(**chosen), media_type=FILE_TYPES["csv"], headers=headers)
 
 
 def _filter(

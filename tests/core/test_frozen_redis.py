@@ -42,6 +42,17 @@ def test_a_submit_is_answered_soon_with_the_hosts_own_parts(settings: Settings, 
     assert seconds < 2
 
 
-def test_a_client_that_decodes_answers_is_refused(settings: Settings) -> None:
-    with pytest.raises(SetupError, match="decode_responses"):
-        Broadcaster(settings, redis_client=redis.Redis(decode_responses=True)).start()
+@pytest.mark.parametrize(
+    ("client", "fault"),
+    [
+        pytest.param(redis.Redis(decode_responses=True), "decode_responses", id="decodes-answers"),
+        pytest.param(
+            redis.Sentinel([("127.0.0.1", 1)]).master_for("main"),  # type: ignore[no-untyped-call]  # of the library
+            "Sentinel",
+            id="behind-sentinels",
+        ),
+    ],
+)
+def test_a_client_that_cannot_be_used_is_refused(settings: Settings, client: redis.Redis, fault: str) -> None:
+    with pytest.raises(SetupError, match=fault):
+        Broadcaster(settings, redis_client=client).start()

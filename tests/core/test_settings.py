@@ -10,6 +10,10 @@ from wabroadcast_core import Settings
 LISTS = [name for name, field in Settings.model_fields.items() if get_origin(field.annotation) is list]
 
 
+def test_the_help_of_the_settings_says_what_each_is_for() -> None:
+    assert [name for name in Settings.model_fields if f":param {name}: " not in (Settings.__doc__ or "")] == []
+
+
 @pytest.mark.parametrize("name", LISTS)
 def test_a_list_is_comma_separated_in_the_environment(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     texts = {"callback_events": "broadcast.changed, message.results,"}

@@ -1,8 +1,10 @@
 """Runs the commands of a guide as a person does in a terminal: one after the other, servers in the background."""
 
+import contextlib
 import os
 import shlex
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -58,6 +60,11 @@ class Terminal:
         answer = wait_for(lambda: self._request(method, words[-1], headers, body), what="an answer", every=0.1)
         assert answer is not None
         return answer
+
+    def rows(self, file: str, statement: str) -> list[tuple[Any, ...]]:
+        """Run a statement on a SQLite file of the directory, and return its rows."""
+        with contextlib.closing(sqlite3.connect(self._directory / file)) as conn, conn:
+            return conn.execute(statement).fetchall()
 
     def stop(self) -> None:
         """Stop the servers in order, the last one first, and check that each ends as it should."""

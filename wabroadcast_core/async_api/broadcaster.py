@@ -38,7 +38,8 @@ class AsyncBroadcaster(AsyncPart[Broadcaster]):
     asynchronous iterable stores nothing. Any other call that has begun ends by itself in its thread, so give an
     ``idempotency_key`` to a submit that you may cancel and repeat.
 
-    ``sync`` is the broadcaster itself, as :func:`webhook_app` takes it.
+    ``sync`` is the broadcaster itself, as :func:`webhook_app` takes it. It has no ``webhooks``, whose futures belong to
+    threads: use :meth:`answer_webhook`.
 
     :param broadcaster: the broadcaster, or the settings to create one from. By default the settings come from the
         environment.

@@ -23,7 +23,7 @@ MOST_RUNNING = 100  # broadcasts in a live event of all that runs
 MOST_CONNECTIONS = 100  # in the pool of one broadcast
 LONGEST_HOLD = 600  # seconds
 _PURPOSE: Any = Field(
-    Purpose.BROADCAST, description="rehearsal: a simulated provider takes its messages, and no phone gets one."
+    default=Purpose.BROADCAST, description="rehearsal: a simulated provider takes its messages, and no phone gets one."
 )
 
 
@@ -50,36 +50,44 @@ class BroadcastDraft(Model):
     )
     message: Content = Field(description="What each recipient gets: a text, a file, or a template of the provider.")
     source: dict[str, Any] | None = Field(
-        None, description='The source of the audience: {"type": "csv", "uploadId": "…"}.'
+        default=None, description='The source of the audience: {"type": "csv", "uploadId": "…"}.'
     )
     connection: str | list[str] | None = Field(
-        None, description="The name of a connection, or a list of names: a pool that shares the broadcast."
+        default=None, description="The name of a connection, or a list of names: a pool that shares the broadcast."
     )
     priority: Priority = Field(
-        Priority.NORMAL, description="Messages of a higher priority leave first; equal priorities share a connection."
+        default=Priority.NORMAL,
+        description="Messages of a higher priority leave first; equal priorities share a connection.",
     )
     scheduled_at: Moment | None = Field(
-        None, description="When it starts: a time with an offset, as 2026-12-01T08:00:00+07:00; null: at once."
+        default=None, description="When it starts: a time with an offset, as 2026-12-01T08:00:00+07:00; null: at once."
     )
-    batching: Batching | None = Field(None, description="Release the messages in batches; null: all at once.")
-    rate: Rate | None = Field(None, description="A rate of its own. It can only be slower than the connection's.")
+    batching: Batching | None = Field(default=None, description="Release the messages in batches; null: all at once.")
+    rate: Rate | None = Field(
+        default=None, description="A rate of its own. It can only be slower than the connection's."
+    )
     retry: Retry = Field(default_factory=Retry, description="When a message is tried again after a temporary failure.")
     send_window: SendWindow | None = Field(
-        None, description="Hours in which messages may start, beside the connection's own; null: no more limits."
+        default=None,
+        description="Hours in which messages may start, beside the connection's own; null: no more limits.",
     )
     on_unknown: Literal["hold", "resend"] = Field(
-        "hold", description="What becomes of a message whose outcome is not known: hold it for a person, or resend it."
+        default="hold",
+        description="What becomes of a message whose outcome is not known: hold it for a person, or resend it.",
     )
     callback_url: HttpUrl | None = Field(
-        None, description="The http or https address of its callbacks; null: WABROADCAST_CALLBACK_URL."
+        default=None, description="The http or https address of its callbacks; null: WABROADCAST_CALLBACK_URL."
     )
     callback_events: list[CallbackEvent] | None = Field(
-        None,
+        default=None,
         max_length=len(CallbackEvent),
         description="What its callbacks report, an empty list: nothing; null: WABROADCAST_CALLBACK_EVENTS.",
     )
     hold_seconds: float = Field(
-        0, ge=0, le=LONGEST_HOLD, description="It starts no sooner than in so many seconds, so that it can be undone."
+        default=0,
+        ge=0,
+        le=LONGEST_HOLD,
+        description="It starts no sooner than in so many seconds, so that it can be undone.",
     )
 
     @field_validator("source")
@@ -113,9 +121,14 @@ class BroadcastPatch(Model):
     """The fields of a scheduled broadcast that may change before it starts."""
 
     name: str | None = Field(
-        None, min_length=1, max_length=LONGEST_NAME, description="The new name: 1 to 200 characters; null: no change."
+        default=None,
+        min_length=1,
+        max_length=LONGEST_NAME,
+        description="The new name: 1 to 200 characters; null: no change.",
     )
-    scheduled_at: Moment | None = Field(None, description="The new start: a time with an offset; null: no change.")
+    scheduled_at: Moment | None = Field(
+        default=None, description="The new start: a time with an offset; null: no change."
+    )
 
     @model_validator(mode="after")
     def _check_change(self) -> "BroadcastPatch":
@@ -127,17 +140,17 @@ class BroadcastPatch(Model):
 class Counts(Model):
     """The number of messages by status. The statuses add up to the total; delivered and read are counted separately."""
 
-    queued: int = Field(0, description="Messages that wait to be sent.")
-    processing: int = Field(0, description="Messages that are being sent.")
-    retry: int = Field(0, description="Messages that wait for their next attempt.")
-    paused: int = Field(0, description="Messages that are paused.")
-    sent: int = Field(0, description="Messages that the provider accepted.")
-    failed: int = Field(0, description="Messages that could not be sent, or that a receipt reported as failed.")
-    unknown: int = Field(0, description="Messages that left, and whose outcome is not known.")
-    cancelled: int = Field(0, description="Messages that were cancelled before they left.")
-    skipped: int = Field(0, description="Messages that are never tried, such as those to invalid numbers.")
-    delivered: int = Field(0, description="Messages that were delivered, by the provider's receipts.")
-    read: int = Field(0, description="Messages that were read, by the provider's receipts.")
+    queued: int = Field(default=0, description="Messages that wait to be sent.")
+    processing: int = Field(default=0, description="Messages that are being sent.")
+    retry: int = Field(default=0, description="Messages that wait for their next attempt.")
+    paused: int = Field(default=0, description="Messages that are paused.")
+    sent: int = Field(default=0, description="Messages that the provider accepted.")
+    failed: int = Field(default=0, description="Messages that could not be sent, or that a receipt reported as failed.")
+    unknown: int = Field(default=0, description="Messages that left, and whose outcome is not known.")
+    cancelled: int = Field(default=0, description="Messages that were cancelled before they left.")
+    skipped: int = Field(default=0, description="Messages that are never tried, such as those to invalid numbers.")
+    delivered: int = Field(default=0, description="Messages that were delivered, by the provider's receipts.")
+    read: int = Field(default=0, description="Messages that were read, by the provider's receipts.")
 
 
 class BroadcastSummary(Model):
@@ -194,7 +207,7 @@ class BroadcastProgress(Model):
     total: int = Field(description="Recipients that are known so far; all of them once the audience has been read.")
     counts: Counts
     skipped_by: dict[str, int] = Field(description="Skipped messages by reason.")
-    scheduled_at: datetime | None = Field(None, description="The time for which it is scheduled.")
+    scheduled_at: datetime | None = Field(default=None, description="The time for which it is scheduled.")
     failed_by: dict[str, int] = Field(
         default_factory=dict, description="Failed messages by reason, the most frequent first; `GET /reasons` explains."
     )

@@ -133,12 +133,13 @@ class ConnectionUse(Model):
     cool_down_until: datetime | None = Field(description="Until when the provider requires a pause.")
     last_receipt_at: datetime | None = Field(description="When the last receipt of the provider was processed.")
     last_call_at: datetime | None = Field(
-        None,
+        default=None,
         description="When the provider last called the webhook address, to a few seconds; null: not in 90 days, or "
         "Redis does not know.",
     )
     refused_call: RefusedCall | None = Field(
-        None, description="The last call to the webhook address that was refused; null: none in 90 days, or unknown."
+        default=None,
+        description="The last call to the webhook address that was refused; null: none in 90 days, or unknown.",
     )
 
 
@@ -148,7 +149,7 @@ class ConnectionView(Limits):
     name: str = Field(description="The name of the connection.")
     sender: str = Field(description="The kind of its sender.")
     settings: dict[str, Any] = Field(description="The settings of its sender, without secrets.")
-    default: bool = Field(False, description="Whether a broadcast that names no connection uses it.")
+    default: bool = Field(default=False, description="Whether a broadcast that names no connection uses it.")
     state: ConnectionState
     state_reason: Said | None = Field(description="Why it is in this state; null: there is no special cause.")
     state_since: datetime = Field(description="Since when it is in this state (UTC).")
@@ -156,7 +157,7 @@ class ConnectionView(Limits):
     waiting_for: WaitingFor | None = Field(description="Why its messages wait, and until when; null if none do.")
     use: ConnectionUse
     last_test: PastTest | None = Field(
-        None, description="The last test of the connection; null: none in 90 days, or Redis does not know."
+        default=None, description="The last test of the connection; null: none in 90 days, or Redis does not know."
     )
 
 
@@ -215,5 +216,6 @@ class ConnectionTest(Model):
     )
     reason: Said = Field(description="What the provider reports, in words.")
     paused: ConnectionPaused | None = Field(
-        None, description="The pause, if the connection is paused: then it sends nothing, whatever its state is."
+        default=None,
+        description="The pause, if the connection is paused: then it sends nothing, whatever its state is.",
     )

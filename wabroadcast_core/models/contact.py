@@ -107,7 +107,9 @@ VariableName = Annotated[str, Field(max_length=LONGEST_VARIABLE), AfterValidator
 class ContactPatch(Model):
     """The fields of a contact that a caller sets. In a change, fields that are left out keep their values."""
 
-    name: ContactName | None = Field(None, description="The name of the person: at most 512 characters; null: none.")
+    name: ContactName | None = Field(
+        default=None, description="The name of the person: at most 512 characters; null: none."
+    )
     tags: list[Tag] = Field(
         default_factory=list,
         max_length=MOST_TAGS,
@@ -148,9 +150,12 @@ class ErasureReport(Model):
     pending: int = Field(
         description="Those of them that keep the number until their audience has been read: erase again after that."
     )
-    drafts: int = Field(0, description="Drafts whose audience had the person; it is a list without the person now.")
+    drafts: int = Field(
+        default=0, description="Drafts whose audience had the person; it is a list without the person now."
+    )
     unread_drafts: int = Field(
-        0, description="Drafts whose audience cannot be read, so that it was not searched: delete them, or their files."
+        default=0,
+        description="Drafts whose audience cannot be read, so that it was not searched: delete them, or their files.",
     )
 
 
@@ -178,20 +183,20 @@ class TagMerge(Model):
 class ContactFilter(Model):
     """A selection of contacts. Without any field it selects all contacts."""
 
-    tag: str | None = Field(None, description="Only contacts with this tag.")
-    query: str | None = Field(None, alias="q", max_length=200, description="Part of a name or a number.")
+    tag: str | None = Field(default=None, description="Only contacts with this tag.")
+    query: str | None = Field(default=None, alias="q", max_length=200, description="Part of a name or a number.")
 
 
 class Tagging(Model):
     """Tags to add to contacts, or to remove from them."""
 
     numbers: list[str] | None = Field(
-        None,
+        default=None,
         max_length=MOST_NUMBERS,
         fail_fast=True,
         description="The numbers of the contacts; give either these or a filter.",
     )
-    filter: ContactFilter | None = Field(None, description="Selects the contacts; give either this or numbers.")
+    filter: ContactFilter | None = Field(default=None, description="Selects the contacts; give either this or numbers.")
     add: list[Tag] = Field(default_factory=list, max_length=MOST_TAGS, description="Tags to add: at most 100.")
     remove: list[str] = Field(default_factory=list, max_length=MOST_TAGS, description="Tags to remove: at most 100.")
 
@@ -253,17 +258,19 @@ class FileRow(Model):
 
     row: int = Field(description="The number of the row in the file; the first line is 1.")
     cells: list[str] = Field(description="The cells of the row: at most 100, each with at most 200 characters.")
-    column: Said | None = Field(None, description="The column at fault; null: none, or the whole row.")
-    reason: Said | None = Field(None, description="Why the row would be rejected; null: it would not.")
+    column: Said | None = Field(default=None, description="The column at fault; null: none, or the whole row.")
+    reason: Said | None = Field(default=None, description="Why the row would be rejected; null: it would not.")
 
 
 class Reading(Model):
     """How a contact file was read. Fields that do not apply to its kind are null."""
 
-    delimiter: str | None = Field(None, description="The character between the cells of a text file.")
-    encoding: str | None = Field(None, description="The encoding of a text file, such as utf-8.")
-    sheet: str | None = Field(None, description="The sheet of a workbook.")
-    header_row: int | None = Field(None, description="The number of the header row in the file; null: no header.")
+    delimiter: str | None = Field(default=None, description="The character between the cells of a text file.")
+    encoding: str | None = Field(default=None, description="The encoding of a text file, such as utf-8.")
+    sheet: str | None = Field(default=None, description="The sheet of a workbook.")
+    header_row: int | None = Field(
+        default=None, description="The number of the header row in the file; null: no header."
+    )
 
 
 class ImportReport(Model):
@@ -273,7 +280,7 @@ class ImportReport(Model):
     status: str = Field(
         description="queued, running, done or failed; a dry run with running has read only the first rows."
     )
-    reason: Said | None = Field(None, description="Why the import failed.")
+    reason: Said | None = Field(default=None, description="Why the import failed.")
     filename: str | None = Field(description="Name of the file; null: it came without one.")
     rows: int = Field(description="Rows that were read so far, without the header.")
     created: int = Field(description="Contacts that are new.")
@@ -282,7 +289,7 @@ class ImportReport(Model):
     reasons: dict[Said, int] = Field(default_factory=dict, description="Number of rejected rows, by reason.")
     rejections: list[RejectedRow] = Field(description="The first rejected rows; all of them are in the errors file.")
     columns: dict[Said, str] = Field(description="The meaning of each column of the file.")
-    reading: Reading | None = Field(None, description="How the file was read; null before it was read.")
+    reading: Reading | None = Field(default=None, description="How the file was read; null before it was read.")
     notes: list[Said] = Field(
         default_factory=list, description="What the file holds beside, such as columns with more phone numbers."
     )
@@ -293,5 +300,5 @@ class ImportReport(Model):
     )
     created_at: datetime = Field(description="When the import was requested (UTC).")
     finished_at: datetime | None = Field(
-        None, description="When the import ended (UTC); null: not yet, or it is a dry run."
+        default=None, description="When the import ended (UTC); null: not yet, or it is a dry run."
     )

@@ -41,18 +41,20 @@ LONGEST_PROVIDER_ID = 512  # characters
 class TextContent(Model):
     """A text message."""
 
-    type: Literal["text"] = Field("text", description="text: a message without a file.")
+    type: Literal["text"] = Field(default="text", description="text: a message without a file.")
     text: str = Field(min_length=1, max_length=4 * LONGEST_TEXT, description="A Jinja template.")
-    preview_url: bool = Field(False, description="Whether the message shows a preview of the first link in the text.")
+    preview_url: bool = Field(
+        default=False, description="Whether the message shows a preview of the first link in the text."
+    )
 
 
 class MediaSource(Model):
     """The file of a media message: a public URL or an upload, exactly one of them."""
 
     url: WebAddress | None = Field(
-        None, max_length=2_048, description="The http or https address of the file: at most 2,048 characters."
+        default=None, max_length=2_048, description="The http or https address of the file: at most 2,048 characters."
     )
-    upload_id: str | None = Field(None, description="The id of an upload, as `POST /uploads` returns it.")
+    upload_id: str | None = Field(default=None, description="The id of an upload, as `POST /uploads` returns it.")
 
     @model_validator(mode="after")
     def _check_one(self) -> "MediaSource":
@@ -66,9 +68,9 @@ class MediaContent(Model):
 
     type: MediaKind = Field(description="The kind of the file.")
     media: MediaSource = Field(description="Where the file is: an address or an upload.")
-    caption: str | None = Field(None, max_length=4 * LONGEST_CAPTION, description="A Jinja template.")
+    caption: str | None = Field(default=None, max_length=4 * LONGEST_CAPTION, description="A Jinja template.")
     filename: str | None = Field(
-        None,
+        default=None,
         max_length=255,
         description="The name of a document as the recipient sees it, a Jinja template: at most 255 characters.",
     )
@@ -151,7 +153,9 @@ class MessageView(Model):
     """One message of a broadcast as it is shown."""
 
     message_id: str = Field(description="The id of the message: the job id, and the place in the audience from 0.")
-    row: int | None = Field(None, description="The row of the file, or the place in `recipients` from 1, if asked for.")
+    row: int | None = Field(
+        default=None, description="The row of the file, or the place in `recipients` from 1, if asked for."
+    )
     number: str = Field(description="The phone number in E.164; of a message that was skipped, as it was given.")
     name: str | None = Field(description="The name of the recipient; null: none.")
     status: MessageStatus
@@ -169,4 +173,4 @@ class MessageView(Model):
         description="When it was delivered, by a receipt (UTC); null: no such receipt yet."
     )
     read_at: datetime | None = Field(description="When it was read, by a receipt (UTC); null: no such receipt yet.")
-    waiting_for: WaitingFor | None = Field(None, description="Why it is not sent yet, and until when.")
+    waiting_for: WaitingFor | None = Field(default=None, description="Why it is not sent yet, and until when.")

@@ -30,8 +30,8 @@ class MessageReceipt(Model):
 
     kind: Literal["sent", "delivered", "read", "failed"] = Field(description="What the provider reported.")
     at: datetime = Field(description="When it happened, by the provider (UTC).")
-    reason: str | None = Field(None, description="Code of why it failed; null: none.")
-    detail: Said | None = Field(None, description="The provider's words; null: none.")
+    reason: str | None = Field(default=None, description="Code of why it failed; null: none.")
+    detail: Said | None = Field(default=None, description="The provider's words; null: none.")
 
 
 class FoundMessage(MessageView):

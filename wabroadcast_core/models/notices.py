@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from wabroadcast_core.models.receipt import ReceiptKind
+from wabroadcast_core.models.status import MessageStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +13,7 @@ class FinishedMessage:
     message_id: str
     job_id: str
     number: str  # E.164
-    status: str
+    status: MessageStatus  # sent, failed, skipped or unknown
     reason: str | None
     connection: str | None  # the name of the connection, where it is known
     is_rehearsal: bool = False  # a simulated provider took it

@@ -26,6 +26,10 @@ class CursorPage(Model, Generic[Item]):
 
     items: list[Item] = Field(description="The entries of the page.")
     next_cursor: str | None = Field(description="The `cursor` of the next page; null: this is the last page.")
-    total: int | None = Field(None, description="Entries of the whole list; null: the page was asked for by cursor.")
-    page: int | None = Field(None, description="The number of the page; null: the page was asked for by cursor.")
+    total: int | None = Field(
+        default=None, description="Entries of the whole list; null: the page was asked for by cursor."
+    )
+    page: int | None = Field(
+        default=None, description="The number of the page; null: the page was asked for by cursor."
+    )
     page_size: int = Field(description="Most entries of a page.")

@@ -69,7 +69,7 @@ class Recipient(Model):
 
     number: str = Field(max_length=64, description="The phone number in any spelling, such as 0812-3456-7890.")
     name: str | None = Field(
-        None, max_length=512, description="The name of the person: at most 512 characters; null: none."
+        default=None, max_length=512, description="The name of the person: at most 512 characters; null: none."
     )
     variables: Annotated[dict[str, Scalar], SizeLimited] = Field(
         default_factory=dict, description='Values for the text of the message, by name: {"kode": "A1"}.'

@@ -5,7 +5,10 @@ from typing import Final
 from wabroadcast_core.reasons.texts import Texts
 
 _NOTHING: Final = "Nothing needs to be done."
-_WAIT_OR_RESEND: Final = "Wait for a receipt, or resend it; the person may then get it twice."
+_WAIT_OR_RESEND: Final = (
+    "Wait some minutes: a receipt settles it, and a provider that can look it up is asked after one to two. "
+    "Or resend it; the person may then get it twice."
+)
 _SEE_DETAIL: Final = "Read the provider's words in the details, correct the cause, then retry the failed messages."
 _RECOVERS: Final = "Wait: the pace slows down and recovers by itself."
 

@@ -5,7 +5,10 @@ from typing import Final
 from wabroadcast_core.reasons.texts import Texts
 
 _NOTHING: Final = "Tidak ada yang perlu dilakukan."
-_WAIT_OR_RESEND: Final = "Tunggu bukti terima, atau kirim ulang; orang itu mungkin menerima dua kali."
+_WAIT_OR_RESEND: Final = (
+    "Tunggu beberapa menit: bukti terima memastikannya, dan penyedia yang dapat mencarinya ditanya setelah "
+    "satu sampai dua menit. Atau kirim ulang; orang itu mungkin menerima dua kali."
+)
 _SEE_DETAIL: Final = "Baca keterangan penyedia pada rincian, perbaiki penyebabnya, lalu coba lagi pesan yang gagal."
 _RETRIED: Final = "Tunggu: pesan dicoba lagi dengan sendirinya."
 _RECOVERS: Final = "Tunggu: kecepatan turun dan pulih dengan sendirinya."

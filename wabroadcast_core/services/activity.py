@@ -1,8 +1,8 @@
 """Use cases of the activity: who did what, to all objects, as pages and as a file."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from pydantic.alias_generators import to_camel
 from sqlalchemy import RowMapping
@@ -23,8 +23,6 @@ EXPORT_PAGE = 1_000
 _CURSOR = re.compile(r"(\d{1,18}(?:\.\d{1,18})?)-(\d{1,18})", re.ASCII)
 TITLES = [to_camel(name) for name in Activity.model_fields]
 
-Chosen = ActivityFilter | Mapping[str, Any]
-
 
 class ActivityLog:
     """``broadcaster.activity``: all acts on all objects, newest first."""
@@ -32,24 +30,49 @@ class ActivityLog:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    def list(self, chosen: Chosen, *, cursor: str | None = None, limit: int = 100) -> CursorPage[Activity]:
-        """Return a page of acts.
+    def list(
+        self,
+        *,
+        object: ActObject | str | None = None,  # noqa: A002 - the name in the API
+        object_id: str | None = None,
+        actor: str | None = None,
+        action: str | None = None,
+        since: datetime | str | None = None,
+        until: datetime | str | None = None,
+        cursor: str | None = None,
+        limit: int = 100,
+    ) -> CursorPage[Activity]:
+        """Return a page of acts: of all, or those for which all that is given holds.
 
-        :param chosen: which ones; times have an offset.
+        :param object: the kind of what was changed.
+        :param object_id: its job id, draft id, name or number.
+        :param since: acts at this time or later; with an offset.
+        :param until: acts before this time; with an offset.
         :param cursor: the ``next_cursor`` of the page before.
-        :raises InvalidInputError: the filter or the cursor is not valid.
+        :raises InvalidInputError: an argument is not valid.
         """
-        rows = self._rows(self._parse(chosen), None if cursor is None else _read_cursor(cursor), limit + 1)
+        chosen = self._parse(object=object, object_id=object_id, actor=actor, action=action, since=since, until=until)
+        rows = self._rows(chosen, None if cursor is None else _read_cursor(cursor), limit + 1)
         next_cursor = _cursor_of(rows[limit - 1]) if len(rows) > limit else None
         return CursorPage(items=[_activity(row) for row in rows[:limit]], next_cursor=next_cursor, page_size=limit)
 
-    def export(self, chosen: Chosen) -> Iterator[bytes]:
-        """Export acts as CSV. The use of memory does not grow with their number.
+    def export(
+        self,
+        *,
+        object: ActObject | str | None = None,  # noqa: A002 - the name in the API
+        object_id: str | None = None,
+        actor: str | None = None,
+        action: str | None = None,
+        since: datetime | str | None = None,
+        until: datetime | str | None = None,
+    ) -> Iterator[bytes]:
+        """Export the acts that :meth:`list` returns, as CSV. The use of memory does not grow with their number.
 
         :returns: the pieces of the file.
-        :raises InvalidInputError: the filter is not valid.
+        :raises InvalidInputError: an argument is not valid.
         """
-        return csv_pieces(TITLES, self._pages(self._parse(chosen)))
+        chosen = self._parse(object=object, object_id=object_id, actor=actor, action=action, since=since, until=until)
+        return csv_pieces(TITLES, self._pages(chosen))
 
     def _pages(self, chosen: ActivityFilter) -> Iterator[Sequence[Sequence[str]]]:
         before = None
@@ -61,9 +84,9 @@ class ActivityLog:
         with self._context.database.read() as conn:
             return activity_store.list_acts(conn, chosen, before=before, limit=limit)
 
-    def _parse(self, chosen: Chosen) -> ActivityFilter:
+    def _parse(self, **chosen: object) -> ActivityFilter:
         """Return the filter, with a number of the blacklist in E.164."""
-        parsed = chosen if isinstance(chosen, ActivityFilter) else parse_model(ActivityFilter, chosen)
+        parsed = parse_model(ActivityFilter, chosen)
         if parsed.object is not ActObject.BLACKLIST or parsed.object_id is None:
             return parsed
         try:

@@ -22,6 +22,7 @@ from wabroadcast_core.models.connection import (
     UsingBroadcast,
 )
 from wabroadcast_core.models.status import ConnectionState
+from wabroadcast_core.services.connection_kinds import describe_kinds
 from wabroadcast_core.services.secret_settings import secret_fields
 from wabroadcast_core.store import backlog, minute_counts
 from wabroadcast_core.store import connections as connection_store
@@ -44,15 +45,7 @@ class ConnectionReads:
     @cached_property
     def _kinds(self) -> tuple[ConnectionKind, ...]:
         """The kinds of sender, whose schemas take long to make and never change."""
-        return tuple(
-            ConnectionKind(
-                kind=kind,
-                settings_schema=sender.Settings.model_json_schema(by_alias=True),
-                takes_webhooks=hasattr(sender, "parse_webhook"),
-                reports_state=hasattr(sender, "check_connection"),
-            )
-            for kind, sender in sorted(self._context.plugins.senders.items())
-        )
+        return describe_kinds(self._context.plugins.senders)
 
     def default_limits(self, kind: str) -> Limits:
         """Return the limits of a new connection of a kind whose operator gives none.

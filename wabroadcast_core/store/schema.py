@@ -6,7 +6,11 @@ version is in a table of ours.
 Alembic is imported when there is something to migrate: every start of every process reads the version, few migrate.
 """
 
+import contextlib
 import functools
+import logging
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -69,9 +73,28 @@ def upgrade_schema(conn: Connection) -> None:
     if _has_former_version(conn):
         conn.execute(text(f"ALTER TABLE {FORMER_VERSION_TABLE} RENAME TO {VERSION_TABLE}"))
     if not schema.is_current:
-        from alembic import command
+        with _without_log_of_alembic():
+            from alembic import command
 
-        command.upgrade(_configuration(conn), "head")
+            command.upgrade(_configuration(conn), "head")
+
+
+@contextlib.contextmanager
+def _without_log_of_alembic() -> Iterator[None]:
+    """Keep what Alembic reports of its steps out of the log of a host, but not what other threads do with it."""
+    thread = threading.get_ident()
+
+    def is_shown(record: logging.LogRecord) -> bool:
+        return record.thread != thread or record.levelno > logging.INFO
+
+    loggers = [logging.getLogger(f"alembic.runtime.{name}") for name in ("migration", "plugins")]
+    for logger in loggers:
+        logger.addFilter(is_shown)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeFilter(is_shown)
 
 
 def check_schema(conn: Connection) -> None:

@@ -25,7 +25,7 @@ def acted(broadcaster: Broadcaster) -> Broadcaster:
 
 
 def test_each_act_names_its_object(acted: Broadcaster) -> None:
-    items = acted.activity.list({}).items
+    items = acted.activity.list().items
 
     assert [(item.object, item.action, item.object_id, item.actor, item.detail) for item in items] == [
         ("blacklist", "opt_out", "+6281211112222", "shop", "asked"),
@@ -38,20 +38,20 @@ def test_each_act_names_its_object(acted: Broadcaster) -> None:
 
 @pytest.mark.parametrize("limit", [1, 2, 5])
 def test_pages_have_each_act_once(acted: Broadcaster, limit: int) -> None:
-    page = acted.activity.list({}, limit=limit)
+    page = acted.activity.list(limit=limit)
     found = list(page.items)
     while page.next_cursor is not None:
-        page = acted.activity.list({}, cursor=page.next_cursor, limit=limit)
+        page = acted.activity.list(cursor=page.next_cursor, limit=limit)
         found += page.items
 
-    assert found == acted.activity.list({}).items
+    assert found == acted.activity.list().items
 
 
 def test_the_time_that_is_shown_selects_its_act(acted: Broadcaster) -> None:
-    moment = acted.activity.list({"object": "tag"}).items[0].at.isoformat()
+    moment = acted.activity.list(object="tag").items[0].at.isoformat()
 
-    assert len(acted.activity.list({"since": moment}).items) == 5
-    assert acted.activity.list({"until": moment}).items == []
+    assert len(acted.activity.list(since=moment).items) == 5
+    assert acted.activity.list(until=moment).items == []
 
 
 def test_a_deleted_connection_keeps_its_name_and_its_blacklist_its_numbers(acted: Broadcaster) -> None:
@@ -59,13 +59,13 @@ def test_a_deleted_connection_keeps_its_name_and_its_blacklist_its_numbers(acted
     acted.connections.delete("mine", actor="boss")
     acted.connections.delete("sandbox", actor="boss")
 
-    assert [item.action for item in acted.activity.list({"object_id": "mine"}).items] == ["delete", "save"]
-    assert [item.action for item in acted.activity.list({"object_id": "sandbox"}).items] == ["delete", "pause"]
-    assert len(acted.activity.list({"object": "blacklist"}).items) == 1
+    assert [item.action for item in acted.activity.list(object_id="mine").items] == ["delete", "save"]
+    assert [item.action for item in acted.activity.list(object_id="sandbox").items] == ["delete", "pause"]
+    assert len(acted.activity.list(object="blacklist").items) == 1
 
 
 def test_the_export_has_a_row_for_each_act(acted: Broadcaster) -> None:
-    text = b"".join(acted.activity.export({"actor": "shop"})).decode("utf-8-sig")
+    text = b"".join(acted.activity.export(actor="shop")).decode("utf-8-sig")
 
     rows = list(csv.DictReader(io.StringIO(text)))
     assert [row["objectId"] for row in rows] == ["'+6281211112222", "c", "b", "a"]
@@ -73,4 +73,4 @@ def test_the_export_has_a_row_for_each_act(acted: Broadcaster) -> None:
 
 def test_a_time_without_an_offset_is_refused(acted: Broadcaster) -> None:
     with pytest.raises(InvalidInputError, match="since"):
-        acted.activity.export({"since": "2026-01-01T00:00:00"})
+        acted.activity.export(since="2026-01-01T00:00:00")

@@ -1,5 +1,6 @@
 """A submit inside a transaction of the host: the broadcast exists if and only if the host commits."""
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, ClassVar
@@ -7,6 +8,7 @@ from typing import Any, ClassVar
 import pytest
 from pydantic import BaseModel
 from sqlalchemy import Connection, Engine, create_engine, func, select, text
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
 
 from tests.stores import ON_POSTGRESQL, ON_SQLITE
@@ -186,6 +188,26 @@ def test_a_session_commits_a_broadcast_with_its_objects(host: Engine, shop: Broa
 
     assert [each.job_id for each in shop.list().items] == [job.job_id]
     assert count_orders(host) == 1
+
+
+@ON_POSTGRESQL
+def test_an_asynchronous_session_commits_a_broadcast_with_its_objects(
+    host: Engine, shop: Broadcaster, settings: Settings
+) -> None:
+    async def submit() -> str:
+        db_engine = create_async_engine(url_of(settings))
+        async with AsyncSession(db_engine) as session, session.begin():
+            await session.execute(text("INSERT INTO orders VALUES (1)"))
+            job = await session.run_sync(lambda sync: shop.submit(DRAFT, PEOPLE, conn=sync.connection()))
+            with pytest.raises(NotFoundError):
+                shop.status(job.job_id)
+        await db_engine.dispose()
+        return job.job_id
+
+    job_id = asyncio.run(submit())
+
+    assert (count_orders(host), shop.status(job_id).status) == (1, "queued")
+    wait_for(lambda: shop.tasks.huey.pending_count() == 1, what="the preparation in the queue")
 
 
 @pytest.mark.slow

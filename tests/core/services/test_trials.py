@@ -122,7 +122,7 @@ def test_a_test_to_a_number_that_has_opted_out_is_refused_with_the_reason(
         send_test(broadcaster, number="0812-0000-9999", connection=pool)
 
     assert "asked by phone" in str(refused.value)
-    assert broadcaster.activity.list({"action": "send_test"}).items == []
+    assert broadcaster.activity.list(action="send_test").items == []
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def test_the_activity_shows_who_sent_a_test_and_no_other_act_on_it(broadcaster: 
     sent = broadcaster.send_test(body(), PEOPLE, test={"number": MINE}, actor="budi")
     broadcaster.cancel_test(sent.job_id)
 
-    [act] = broadcaster.activity.list({}).items
+    [act] = broadcaster.activity.list().items
 
     assert (act.actor, act.action, act.object, act.object_id) == ("budi", "send_test", "connection", "sandbox")
     assert act.detail == sent.job_id

@@ -1,5 +1,6 @@
 """The store in a database that a host uses too: tables beside its tables, versions beside those of its Alembic."""
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,12 +69,16 @@ def test_tables_with_the_names_of_ours_are_named_and_left_alone(url: str, host: 
     assert set(inspect(host).get_table_names()) == {"contacts", "alembic_version"}
 
 
-def test_our_version_is_beside_that_of_the_hosts_alembic(url: str, host: Engine, tmp_path: Path) -> None:
+def test_our_version_is_beside_that_of_the_hosts_alembic(
+    url: str, host: Engine, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     drop_contacts(host)
     database = open_database(url, sqlite_path=tmp_path / "unused.db")
 
     database.migrate()
 
+    assert [record.name for record in caplog.records if record.name.startswith("alembic")] == []
     with database.read() as conn:
         assert read_schema(conn).is_current
     database.close()

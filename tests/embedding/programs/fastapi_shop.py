@@ -2,6 +2,7 @@ from contextlib import asynccontextmanager
 
 from customers import Customers
 from fastapi import FastAPI, Response
+from listener import Listener
 
 from wabroadcast_core import (
     AsyncBroadcaster,
@@ -13,8 +14,12 @@ from wabroadcast_core import (
     webhook_app,
 )
 
-PROMO = {"type": "text", "text": "Halo {{ name }} di {{ city }}"}
-broadcaster = AsyncBroadcaster(Broadcaster(Settings(), plugins=[Customers]), work=True)
+PROMO = {
+    "name": "Promo",
+    "message": {"type": "text", "text": "Halo {{ name }} di {{ city }}"},
+    "source": {"type": "customers", "city": "Bandung"},
+}
+broadcaster = AsyncBroadcaster(Broadcaster(Settings(), plugins=[Customers, Listener()]), work=True)
 
 
 @asynccontextmanager
@@ -36,7 +41,7 @@ async def show_problem(request, error):
 
 @app.post("/promo", status_code=202)
 async def send_promo():
-    return await broadcaster.submit({"name": "Promo", "message": PROMO, "source": {"type": "customers"}})
+    return await broadcaster.submit(PROMO)
 
 
 @app.get("/promo/{job_id}")

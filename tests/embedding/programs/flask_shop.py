@@ -42,3 +42,9 @@ def take_webhook(name):
     query = request.query_string.decode("latin-1")
     answer = broadcaster.answer_webhook(request.method, name, request.headers, request.get_data(), query=query)
     return Response(answer.body, answer.status, answer.headers)
+
+
+@app.get("/health/ready")
+def show_health():
+    health = broadcaster.check()  # {"store": "ok", "redis": "ok"}, or the cause of a failure
+    return health, 200 if set(health.values()) == {"ok"} else 503

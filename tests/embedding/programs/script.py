@@ -2,9 +2,13 @@ from customers import Customers
 
 from wabroadcast_core import Broadcaster, Settings, Worker
 
-PROMO = {"type": "text", "text": "Halo {{ name }} di {{ city }}"}
+PROMO = {
+    "name": "Promo",
+    "message": {"type": "text", "text": "Halo {{ name }} di {{ city }}"},
+    "source": {"type": "customers", "city": "Bandung"},
+}
 
 with Broadcaster(Settings(), plugins=[Customers]) as broadcaster:
-    job = broadcaster.submit({"name": "Promo", "message": PROMO, "source": {"type": "customers"}})
+    job = broadcaster.submit(PROMO)
     Worker(broadcaster).run(burst=True)  # until no message is due
     print(broadcaster.status(job.job_id).counts.sent, "sent")

@@ -16,6 +16,7 @@ from host_litestar.cli.errors import RefusedError
 from host_litestar.cli.progress import describe_seconds
 from tests.host.cli.terminal import run_in_terminal
 from tests.host.programs import run_command
+from tests.test_readme import free_port
 
 TEXT = "Halo {{ name }}, kode {{ kode }}"
 
@@ -367,7 +368,18 @@ def test_a_connection_is_created_tested_and_deleted(server: Any, tmp_path: Path)
             "sandbox", ["+1 867 555 0103: the message is rejected", "receipts\tboolean\t\ttrue"], id="sandbox"
         ),
         pytest.param("whatsapp-cloud", ["accessToken\tstring\trequired secret\t\t"], id="secret"),
-        pytest.param("http", ["secrets\tobject\tsecret\t\t", "baseUrl\tstring\trequired\t\t"], id="secrets-inside"),
+        pytest.param(
+            "http",
+            [
+                "secrets\tobject\tsecret\t\t",
+                "baseUrl\tstring\trequired\t\t",
+                "send.providerId\tstring\t\t\tPath of the API's message id in the answer.",
+                "failures[].optOut\tboolean\t\tfalse\t",
+                "webhook.proof.kind\thmac\trequired\t\t",
+                "checkConnection\tobject\t\t\tThe request that checks whether the account can send. Its texts are",
+            ],
+            id="objects",
+        ),
     ],
 )
 def test_the_settings_of_a_kind_are_listed(server: Any, kind: str, rows: list[str]) -> None:
@@ -375,6 +387,36 @@ def test_the_settings_of_a_kind_are_listed(server: Any, kind: str, rows: list[st
 
     assert shown.returncode == 0
     assert [row for row in rows if f"\n{row}" not in shown.stdout] == []
+
+
+@pytest.mark.parametrize(
+    ("is_named", "options", "code", "note"),
+    [
+        pytest.param(True, ["--local"], 0, "", id="local"),
+        pytest.param(False, [], 0, "no server runs here", id="no-server-here"),
+        pytest.param(True, [], 2, "no server answers", id="server-away"),
+    ],
+)
+def test_the_kinds_of_sender_are_shown_without_a_server(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    is_named: bool,  # noqa: FBT001 - a case
+    options: list[str],
+    code: int,
+    note: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("host_litestar.cli.client.DEFAULT_URL", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setenv("WABROADCAST_URL", f"http://127.0.0.1:{free_port()}" if is_named else "")
+
+    done = run(["connections", "kinds", "sandbox", *options])
+
+    output = capsys.readouterr()
+    assert done == code
+    assert ("\nlatencySeconds\tnumber\t" in output.out) is (code == 0)
+    assert note in output.err
+    assert list(tmp_path.iterdir()) == []  # no store was made
 
 
 def test_a_default_connection_is_chosen_and_a_used_one_deleted(server: Any, tmp_path: Path) -> None:

@@ -33,7 +33,10 @@ def test_secrets_are_found_inside_and_a_setting_may_contain_itself(capsys: pytes
         "Notes for the operator.",
         "SETTING\tTYPE\tNEEDED\tDEFAULT\tMEANING",
         "proxies\tobject\tsecret\t\t",
+        "proxies.*.password\tstring\trequired secret\t\t",
+        "proxies.*.next\tobject\tsecret\t\t",
         "route\tobject\t\t\tContains itself.",
+        "route.routes\tarray\t\t\t",
         "mode\tinteger | string\t\t\t",
         "on\tboolean\t\tfalse\t",
     ]

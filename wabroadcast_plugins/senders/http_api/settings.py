@@ -19,7 +19,7 @@ from wabroadcast_plugins.senders.http_api.calls import (
     check_texts,
 )
 from wabroadcast_plugins.senders.http_api.matches import FailureRule
-from wabroadcast_plugins.senders.http_api.texts import TextTree, compile_tree, texts_in
+from wabroadcast_plugins.senders.http_api.texts import SHOWN_ITEMS, TextTree, compile_tree, texts_in
 from wabroadcast_plugins.senders.http_api.webhook import SecretName, Webhook
 from wabroadcast_plugins.senders.shared.setting_types import Address
 
@@ -36,6 +36,12 @@ def _check_address(address: str) -> str:
     return address
 
 
+def _describe_call(purpose: str, call: type[Call]) -> str:
+    """Return the description of a request, with the names that its texts may use."""
+    names = (f"{name}.{item}" if item else name for name in call.names for item in SHOWN_ITEMS.get(name, [""]))
+    return f"The request that {purpose}. Its texts are templates, with the names {', '.join(sorted(names))}."
+
+
 class HttpSettings(Model):
     """The settings of a connection through any API."""
 
@@ -47,13 +53,19 @@ class HttpSettings(Model):
         default_factory=dict, description="Tokens and passwords; templates use them as {{ secrets.name }}."
     )
     headers: dict[HeaderName, str] = Field(default_factory=dict, description="Headers of every request.")
-    send: SendCall
+    send: SendCall = Field(description=_describe_call("sends one message to one person", SendCall))
     failures: list[FailureRule] = Field(
         default_factory=list, max_length=64, description="What answers to send mean that are not a success."
     )
-    check_number: NumberCall | None = None
-    find_message: FindCall | None = None
-    check_connection: ConnectionCall | None = None
+    check_number: NumberCall | None = Field(
+        None, description=_describe_call("checks whether a number is on WhatsApp", NumberCall)
+    )
+    find_message: FindCall | None = Field(
+        None, description=_describe_call("finds a message by our id when its outcome is unknown", FindCall)
+    )
+    check_connection: ConnectionCall | None = Field(
+        None, description=_describe_call("checks whether the account can send", ConnectionCall)
+    )
     webhook: Webhook | None = None
 
     @field_validator("secrets")

@@ -39,6 +39,8 @@ GROUPS: Final[Mapping[str, frozenset[str] | None]] = {  # items by group; None: 
     "secrets": None,
 }
 ALL_NAMES: Final = ONE_LINE_NAMES | {"text", "name"} | GROUPS.keys()
+SHOWN_ITEMS: Final[Mapping[str, Collection[str]]] = {name: items or ["x"] for name, items in GROUPS.items()}
+"""Items by group, for people: ``x`` stands for any name."""
 WHOLE_TEXT_NAMES: Final = frozenset({"media.base64", "media.data_uri", "media.file", "template.components"})
 
 _ONE_NAME: Final = re.compile(r"\{\{-?\s*(\w+(?:\.\w+)?)\s*-?\}\}", re.ASCII)

@@ -1,16 +1,21 @@
-from django.apps import apps
-from django.http import HttpResponse
+from django.http import HttpResponse, JsonResponse
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from wabroadcast_core import BroadcastError, describe_error
 
-PROMO = {"type": "text", "text": "Halo {{ name }} di {{ city }}"}
+PROMO = {
+    "name": "Promo",
+    "message": {"type": "text", "text": "Halo {{ name }} di {{ city }}"},
+    "source": {"type": "customers", "city": "Bandung"},
+}
 
 
 def started_broadcaster():
-    return apps.get_app_config("shop").broadcaster.start()  # at the first request of a process
+    from shop.broadcasts import broadcaster  # takes a second: other commands of manage.py do without
+
+    return broadcaster.start()  # at the first request of a process
 
 
 def with_problems(view):
@@ -27,8 +32,7 @@ def with_problems(view):
 @with_problems
 @require_POST
 def send_promo(request):
-    draft = {"name": "Promo", "message": PROMO, "source": {"type": "customers"}}
-    job = started_broadcaster().submit(draft)
+    job = started_broadcaster().submit(PROMO)
     return HttpResponse(job.model_dump_json(), content_type="application/json", status=202)
 
 
@@ -45,8 +49,14 @@ def take_webhook(request, name):
     return HttpResponse(answer.body, status=answer.status, headers=answer.headers)
 
 
+def show_health(request):
+    health = started_broadcaster().check()  # {"store": "ok", "redis": "ok"}, or the cause of a failure
+    return JsonResponse(health, status=200 if set(health.values()) == {"ok"} else 503)
+
+
 urlpatterns = [
     path("promo", send_promo),
     path("promo/<job_id>", show_promo),
     path("webhooks/<name>", take_webhook),
+    path("health/ready", show_health),
 ]

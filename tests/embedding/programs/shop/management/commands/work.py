@@ -1,8 +1,8 @@
 import signal
 import threading
 
-from django.apps import apps
 from django.core.management.base import BaseCommand
+from shop.broadcasts import broadcaster
 
 from wabroadcast_core import Worker
 
@@ -14,5 +14,5 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        with apps.get_app_config("shop").broadcaster as broadcaster:
+        with broadcaster:
             Worker(broadcaster).run(stop=stop)
