@@ -23,7 +23,7 @@ CORES = os.cpu_count() or 1
 TOGETHER = ("-n", str(2 * CORES + 1), "--dist", "worksteal")  # tests wait for processes and disks most of the time
 FEW = ("-n", str(CORES), "--dist", "worksteal")  # they wait too, but their processes must get their time when due
 RERUN = ("--reruns", "2")  # for tests that judge times: a machine that stalls fails one once, a defect every time
-BRIEF = ("-m", "not slow and not timed", "-k", "not postgresql and not mariadb", "--one-case")  # on a second Python
+BRIEF = ("-m", "not slow and not timed", "-k", "not postgresql and not mariadb", "--brief")  # on a second Python
 REFERENCE = ".nox/reference"  # the pages of `nox -s docs`
 RAM_DISK = Path("/dev/shm")  # noqa: S108 - each run has a directory of its own there
 RAM_DISK_BYTES = 2 * 1024**3  # free, so that all stores of the tests fit several times
@@ -113,8 +113,8 @@ def types(session: nox.Session) -> None:
 @nox.session(python=FOUND or None)
 def tests(session: nox.Session) -> None:
     """The suite against the package as it installs: all of it on the first Python that is found; on the others without
-    what starts processes or a database server, and one case of each test that opens a store: the others go the same
-    way, and only the Python differs. What judges times runs afterwards."""
+    what starts processes or a database server, and of the tests that open a store one of each module: only the Python
+    differs there. What judges times runs afterwards."""
     install_group(session, "tests", ".[mysql,postgres]")
     with quick_files(session):
         if session.python not in {*FOUND[:1], None}:

@@ -7,7 +7,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from tests.dealing import deal, split_cases
+from tests.dealing import deal, thin_out
 from tests.disks import MountRefusedError, mounted_disk
 from tests.servers import MariaServer, PostgresCluster
 from tests.stores import installation_settings, migrate_store, opened, shared_statements
@@ -28,7 +28,7 @@ SLOW_FIXTURES = {"worker", *SHARED_SERVERS, "serve", "command"}  # they start a 
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--one-case", action="store_true", help="run only the first case of each test that opens a store")
+    parser.addoption("--brief", action="store_true", help="of the tests that open a store, run only one of each module")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -37,8 +37,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         _mark_slow(item)
     yield
-    if config.getoption("--one-case"):
-        items[:], dropped = split_cases(items, test_of=_test_of, is_costly=_opens_store)
+    if config.getoption("--brief"):
+        items[:], dropped = thin_out(items, module_of=_module_of, is_costly=_opens_store)
         config.hook.pytest_deselected(items=dropped)
     if workers := getattr(config, "workerinput", {}).get("workercount"):
         long = [item for item in items if _is_long(item)]
@@ -46,8 +46,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = deal(long, short, workers=workers)
 
 
-def _test_of(item: pytest.Item) -> str:
-    return item.nodeid.partition("[")[0]
+def _module_of(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
 
 
 def _opens_store(item: pytest.Item) -> bool:

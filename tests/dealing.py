@@ -1,4 +1,4 @@
-"""Which cases of tests run on a second Python, and the order of the tests where several processes share them."""
+"""Which tests run on a second Python, and the order of the tests where several processes share them."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -18,14 +18,17 @@ def deal(long: Sequence[Test], short: Sequence[Test], *, workers: int) -> list[T
     return [test for part in parts for test in part]
 
 
-def split_cases(
-    cases: Sequence[Test], *, test_of: Callable[[Test], str], is_costly: Callable[[Test], bool]
+def thin_out(
+    tests: Sequence[Test], *, module_of: Callable[[Test], str], is_costly: Callable[[Test], bool]
 ) -> tuple[list[Test], list[Test]]:
-    """Return the cases without those of costly tests but the first of each; and these."""
+    """Return the tests without the costly ones but the first of each module; and those left out."""
     kept: list[Test] = []
     dropped: list[Test] = []
     seen: set[str] = set()
-    for case in cases:
-        (dropped if test_of(case) in seen and is_costly(case) else kept).append(case)
-        seen.add(test_of(case))
+    for test in tests:
+        if not is_costly(test):
+            kept.append(test)
+        else:
+            (dropped if module_of(test) in seen else kept).append(test)
+            seen.add(module_of(test))
     return kept, dropped

@@ -1,8 +1,8 @@
-"""The order of the tests where several processes share them."""
+"""Which tests run on a second Python, and their order where several processes share them."""
 
 import pytest
 
-from tests.dealing import deal, split_cases
+from tests.dealing import deal, thin_out
 
 
 @pytest.mark.parametrize(("long", "short", "workers"), [(7, 23, 3), (2, 40, 5), (0, 3, 5), (9, 0, 2)])
@@ -18,12 +18,12 @@ def test_each_worker_begins_with_its_share_of_the_long_ones() -> None:
     assert order == ["L1", "L3", "s1", "s2", "L2", "L4", "s3", "s4"]
 
 
-def test_of_the_cases_of_a_costly_test_one_is_kept() -> None:
-    cases = ["cheap[a]", "cheap[b]", "costly[a]", "costly[b]", "costly-alone"]
+def test_of_the_costly_tests_of_a_module_one_is_kept() -> None:
+    tests = ["a::cheap", "a::costly-1", "a::costly-2", "a::cheap-too", "b::costly", "c::cheap"]
 
-    kept, dropped = split_cases(
-        cases, test_of=lambda case: case.partition("[")[0], is_costly=lambda case: case.startswith("costly")
+    kept, dropped = thin_out(
+        tests, module_of=lambda test: test.partition("::")[0], is_costly=lambda test: "costly" in test
     )
 
-    assert kept == ["cheap[a]", "cheap[b]", "costly[a]", "costly-alone"]
-    assert dropped == ["costly[b]"]
+    assert kept == ["a::cheap", "a::costly-1", "a::cheap-too", "b::costly", "c::cheap"]
+    assert dropped == ["a::costly-2"]
