@@ -177,6 +177,7 @@ class Broadcaster(Broadcasts):
         self._committed_work.close()
         self._sharing.close()
         self._changes.close()
+        self.plugins.threads.close()
         context, self._context = self._context, None
         context.pairing.close()
         context.database.close()

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, RowMapping
 from wabroadcast_core.audience.locks import exclusive_lock
 from wabroadcast_core.audience.row_classifier import ClassifiedRows, RowClassifier
 from wabroadcast_core.audience.source_reader import SourceReader
-from wabroadcast_core.audience.sources import ReadingEnd, empty_reason, open_source, region_of
+from wabroadcast_core.audience.sources import ReadingEnd, empty_reason, open_source, read_source, region_of
 from wabroadcast_core.audience.submission import INLINE_TYPE
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import BroadcastError, InvalidInputError, SourceError, UnavailableError
@@ -153,7 +153,7 @@ class _Preparation:
 
     def _reader(self, source: ContactSource, end: ReadingEnd) -> SourceReader:
         seconds = self._context.settings.source_seconds
-        return SourceReader(source.read, kind=source.kind, seconds=seconds, signs_of_life=lambda: end.calls)
+        return read_source(self._context, source, seconds=seconds, end=end)
 
     def _copy_of(self, source: ContactSource, snapshot: BroadcastSnapshot, end: ReadingEnd) -> ContactSource:
         """Return a copy of an audience whose order may change, so that a second read can continue after the first.

@@ -15,8 +15,7 @@ from wabroadcast_core.audience.capabilities import SenderCapabilities, find_capa
 from wabroadcast_core.audience.previewed_people import PeopleCollector, PlacedMessage, describe_columns
 from wabroadcast_core.audience.row_classifier import ClassifiedRows, RowClassifier
 from wabroadcast_core.audience.seen_numbers import SeenNumbers, open_seen_numbers
-from wabroadcast_core.audience.source_reader import SourceReader
-from wabroadcast_core.audience.sources import ReadingEnd, empty_reason, notes_on, open_source, region_of
+from wabroadcast_core.audience.sources import ReadingEnd, empty_reason, notes_on, open_source, read_source, region_of
 from wabroadcast_core.audience.submission import AnyRecipient, Submission
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import InvalidInputError
@@ -149,7 +148,7 @@ class PreviewBuilder:
                 rows = inline_rows(recipients or ())
             else:
                 longest = max(seconds, self._context.settings.plugin_seconds)
-                reader = SourceReader(source.read, kind=source.kind, seconds=longest, signs_of_life=lambda: end.calls)
+                reader = read_source(self._context, source, seconds=longest, end=end)
                 rows = reading.enter_context(reader).rows()
             rows = _checked(rows, draft.message)
             found = self._classify_all(

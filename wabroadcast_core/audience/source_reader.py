@@ -1,11 +1,9 @@
-"""Reading of a contact source in a thread of its own, so that one that hangs is left behind and holds no worker.
+"""Reading of a contact source in a thread of plugins, so that one that hangs is left behind and holds no worker.
 
 What it raises and yields is checked here: a bug of a source fails its broadcast with its name, and nothing else.
 """
 
-import contextvars
 import logging
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from queue import Empty, SimpleQueue
@@ -17,6 +15,7 @@ from pydantic_core import PydanticSerializationError, to_json
 from wabroadcast_core.errors import BroadcastError, SourceError
 from wabroadcast_core.models.recipient import AudienceRow
 from wabroadcast_core.plugin_faults import describe_fault
+from wabroadcast_core.plugins.threads import PluginThreads
 from wabroadcast_core.plugins.time_limits import ExitError
 from wabroadcast_core.sentences import Sentence, foreign
 
@@ -32,6 +31,8 @@ class SourceReader:
     :param read: the source's ``read``.
     :param kind: of the source, for the text of an error.
     :param seconds: the longest time without a sign of life.
+    :param threads: those in which plugin code runs.
+    :param owner: of the thread.
     :param signs_of_life: returns a number that grows while the source works without a row.
     """
 
@@ -41,6 +42,8 @@ class SourceReader:
         *,
         kind: str,
         seconds: float,
+        threads: PluginThreads,
+        owner: str,
         signs_of_life: Callable[[], int] = int,
     ) -> None:
         self._read = read
@@ -48,10 +51,9 @@ class SourceReader:
         self._seconds = seconds
         self._signs_of_life = signs_of_life
         self._rows_read = 0
-        self._requests: SimpleQueue[int] = SimpleQueue()  # amounts of rows; 0 ends the thread
+        self._requests: SimpleQueue[int] = SimpleQueue()  # amounts of rows; 0 ends the reading
         self._replies: SimpleQueue[list[AudienceRow] | BroadcastError] = SimpleQueue()
-        run = contextvars.copy_context().run
-        threading.Thread(target=run, args=(self._work,), name=f"wabroadcast-source-{kind}", daemon=True).start()
+        threads.start(self._work, owner=owner)
 
     def __enter__(self) -> Self:
         return self

@@ -16,6 +16,7 @@ from wabroadcast_core.errors import BroadcastError, SendError
 from wabroadcast_core.plugin_faults import PLUGIN_FAULTS, describe_fault
 from wabroadcast_core.plugins.failures import Failures
 from wabroadcast_core.plugins.quarantine import BLACKLISTED, STOP_HOOKS
+from wabroadcast_core.plugins.threads import PluginThreads
 from wabroadcast_core.plugins.time_limits import ExitError, HookLimit, TimeLimitError
 
 log = logging.getLogger(__name__)
@@ -129,16 +130,23 @@ class WatchedGuard(Guard):
 
 
 def guard_hooks(
-    manager: pluggy.PluginManager, plugin: object, name: str, *, seconds: float, failures: Failures
+    manager: pluggy.PluginManager,
+    plugin: object,
+    name: str,
+    *,
+    seconds: float,
+    failures: Failures,
+    threads: PluginThreads,
 ) -> None:
     """Set guards around all hooks of a registered plugin.
 
     :param seconds: the time limit of a call.
+    :param threads: in which hooks with a time limit run.
     """
     for caller in manager.get_hookcallers(plugin) or []:
         for implementation in caller.get_hookimpls():
             if implementation.plugin is plugin:
-                limit = None if caller.name == BEFORE_SEND else HookLimit(seconds, name=f"{name}-{caller.name}")
+                limit = None if caller.name == BEFORE_SEND else HookLimit(seconds, owner=name, threads=threads)
                 guard_class = WatchedGuard if caller.name == BEFORE_SEND else Guard
                 guard = guard_class(name, caller.name, implementation.function, limit=limit, failures=failures)
                 _set_guard(implementation, guard)

@@ -30,6 +30,7 @@ from wabroadcast_core.plugins.given_classes import plugin_of
 from wabroadcast_core.plugins.guards import CLASS_HOOKS, guard_hooks
 from wabroadcast_core.plugins.kept_logging import LoggingState
 from wabroadcast_core.plugins.quarantine import Quarantined, has_stop_hooks, may_have_stop_hooks, unmarked_hooks
+from wabroadcast_core.plugins.threads import PluginThreads
 from wabroadcast_core.plugins.time_limits import ExitError, TimeLimitError, run_limited
 from wabroadcast_core.sentence_texts import say
 from wabroadcast_core.settings import Settings
@@ -55,6 +56,7 @@ class PluginLoader:
         for name in blocked:
             self.manager.set_blocked(name)
         self.failures = Failures()
+        self.threads = PluginThreads()
         self.quarantined: dict[str, Quarantined] = {}
         self.origins: dict[str, Origin] = {}
         self.senders: dict[str, type[Sender]] = {}
@@ -186,7 +188,7 @@ class PluginLoader:
                 raise UnfitError(f"its hook {hook} {fault}")
             self._hook_files[_file_of(implementation.function)] = name
         seconds = self._settings.plugin_seconds
-        guard_hooks(self.manager, plugin, name, seconds=seconds, failures=self.failures)
+        guard_hooks(self.manager, plugin, name, seconds=seconds, failures=self.failures, threads=self.threads)
 
     def _collect_classes(self, name: str, plugin: object) -> None:
         """Check the sender and contact source classes of a registered plugin, and add them.
@@ -248,7 +250,7 @@ class PluginLoader:
         """
         seconds, before = self._settings.plugin_load_seconds, LoggingState.read()
         try:
-            return run_limited(work, seconds=seconds, name=f"load-{name}")
+            return run_limited(work, seconds=seconds, owner=f"load-{name}")
         except TimeLimitError as error:
             raise UnfitError(f"{what} has not ended within {seconds:g} s") from error
         except ExitError as error:

@@ -35,6 +35,8 @@ class Plugins:
         """The plugins that cannot be used, by name."""
         self.failures: Failures = loader.failures
         """What the plugins failed at in this process."""
+        self.threads = loader.threads
+        """In which the code of plugins runs."""
         self._files = loader.source_files()
         packages = {Path(file).parent: name for file, name in self._files.items()}
         self._packages = {str(path): name for path, name in packages.items() if (path / "__init__.py").exists()}

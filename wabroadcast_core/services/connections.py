@@ -1,6 +1,7 @@
 """Use cases of connections. Their settings are validated and encrypted; secrets are never shown again."""
 
 import asyncio
+import functools
 import logging
 import re
 import sys
@@ -261,14 +262,14 @@ class Connections(ConnectionReads):
             )
 
     def _probe(self, snapshot: ConnectionSnapshot) -> ConnectionTest:
-        """Check an account in a thread of its own: a sender may block its event loop."""
-        seconds = TEST_SECONDS + BLOCKED_SECONDS
+        """Check an account in a thread of plugins: a sender may block its event loop."""
+        seconds, threads = TEST_SECONDS + BLOCKED_SECONDS, self._context.plugins.threads
 
         def test() -> ConnectionTest:
             return asyncio.run(_within(TEST_SECONDS, probe(self._context, snapshot)))
 
         try:
-            return run_limited(test, seconds=seconds, name=f"test-{snapshot.name}")
+            return run_limited(test, seconds=seconds, owner=f"sender-{snapshot.sender}", threads=threads)
         except TimeLimitError:
             fact = say("test_blocked", sender=snapshot.sender, seconds=seconds)
         except ExitError as error:
@@ -336,9 +337,10 @@ class Connections(ConnectionReads):
         :raises InvalidInputError: they are not valid.
         :raises PluginError: the model fails or hangs.
         """
-        seconds, kind = self._context.settings.plugin_seconds, sender.kind
+        seconds, kind, threads = self._context.settings.plugin_seconds, sender.kind, self._context.plugins.threads
+        check = functools.partial(sender.Settings.model_validate, settings)
         try:
-            run_limited(lambda: sender.Settings.model_validate(settings), seconds=seconds, name=f"settings-{kind}")
+            run_limited(check, seconds=seconds, owner=f"sender-{kind}", threads=threads)
         except ValidationError as error:
             raise InvalidInputError(faults_of(error, prefix="settings")) from error
         except Exception as error:

@@ -20,12 +20,14 @@ from wabroadcast_core.errors import FileError, SourceError
 from wabroadcast_core.hookspecs import ContactSource, SourceContext, hookimpl
 from wabroadcast_core.models.base import Model
 from wabroadcast_core.models.recipient import AudienceRow
+from wabroadcast_core.plugins.threads import PluginThreads
 
 ROWS = [AudienceRow(f"+62812000000{place:02}") for place in range(10)]
 
 
 def reader_of(rows: Iterable[AudienceRow], **options: Any) -> SourceReader:
-    return SourceReader(lambda: rows, kind="attic", **{"seconds": 5, **options})
+    given: dict[str, Any] = {"seconds": 5, "threads": PluginThreads(), "owner": "attic", **options}
+    return SourceReader(lambda: rows, kind="attic", **given)
 
 
 def test_rows_are_read_in_their_order_and_none_ahead() -> None:
@@ -138,6 +140,7 @@ class Attic:
     Settings: ClassVar[type[BaseModel]] = AtticSettings
     repeatable: ClassVar[bool] = True
     released: ClassVar[threading.Event]
+    threads: ClassVar[set[threading.Thread]]
 
     def __init__(self, settings: Any, context: SourceContext) -> None:
         del context
@@ -149,6 +152,7 @@ class Attic:
         self._hang("reading")
 
     def _hang(self, place: str) -> None:
+        self.threads.add(threading.current_thread())
         if self._hang_at == place:
             self.released.wait(60)
 
@@ -161,7 +165,7 @@ class AtticPlugin:
 
 @pytest.fixture
 def attic(settings: Settings) -> Iterator[Broadcaster]:
-    Attic.released = threading.Event()
+    Attic.released, Attic.threads = threading.Event(), set()
     short = settings.model_copy(update={"source_seconds": 0.5, "plugin_seconds": 0.5})
     with Broadcaster(short, plugins=[AtticPlugin()]) as broadcaster:
         yield broadcaster
@@ -183,6 +187,13 @@ def test_a_broadcast_whose_source_hangs_fails_with_its_name(attic: Broadcaster) 
     report = attic.status(job_id)
     assert report.status == "failed"
     assert "the contact source attic has yielded no row for 0.5 s" in (report.status_reason or "")
+
+
+def test_many_readings_share_threads(attic: Broadcaster) -> None:
+    for _ in range(10):
+        attic.preview(draft("nowhere"))
+
+    assert len(Attic.threads) <= 2  # the one before may still end the reading
 
 
 @pytest.mark.parametrize("hang_at", ["opening", "reading"])
