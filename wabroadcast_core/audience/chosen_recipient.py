@@ -4,10 +4,9 @@ import contextlib
 import time
 from collections.abc import Iterable, Iterator
 
+from wabroadcast_core.audience.inline_recipients import AnyRecipient, inline_rows
 from wabroadcast_core.audience.numbers import parse_number
-from wabroadcast_core.audience.preview import inline_rows
 from wabroadcast_core.audience.sources import ReadingEnd, empty_reason, open_source, read_source, region_of
-from wabroadcast_core.audience.submission import AnyRecipient
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import Fault, InvalidInputError, NumberError, SourceError
 from wabroadcast_core.models.broadcast import BroadcastDraft

@@ -27,6 +27,7 @@ class PluginThreads:
     """
 
     def __init__(self) -> None:
+        self._idle: defaultdict[str, list[_LastingThread]]
         self._begin()
         renew_after_fork(self._begin)
 
@@ -55,7 +56,7 @@ class PluginThreads:
 
     def _begin(self) -> None:
         self._lock = threading.Lock()
-        self._idle: defaultdict[str, list[_LastingThread]] = defaultdict(list)
+        self._idle = defaultdict(list)
 
     def _keep(self, thread: "_LastingThread") -> bool:
         """Make a thread free for the next work, and return True; return False if it is to end."""

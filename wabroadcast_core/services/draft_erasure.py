@@ -9,10 +9,9 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, RowMapping
 
+from wabroadcast_core.audience.inline_recipients import INLINE_TYPE, row_line
 from wabroadcast_core.audience.numbers import normal_number
-from wabroadcast_core.audience.prepare import row_line
 from wabroadcast_core.audience.sources import open_source, read_source, region_of
-from wabroadcast_core.audience.submission import INLINE_TYPE
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import BroadcastError, NumberError, UnavailableError
 from wabroadcast_core.models.draft import DraftFields
