@@ -24,7 +24,7 @@ from wabroadcast_core.models.broadcast import BroadcastDraft
 from wabroadcast_core.models.status import ENDED_BROADCASTS, BroadcastStatus, MessageStatus, SkipReason
 from wabroadcast_core.plugin_faults import PLUGIN_FAULTS, describe_fault
 from wabroadcast_core.rendering.placeholders import check_placeholders
-from wabroadcast_core.sentences import Sentence, pack_sentence, sentence_of
+from wabroadcast_core.sentences import Sentence, sentence_of
 from wabroadcast_core.snapshots import BroadcastSnapshot
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import connections as connection_store
