@@ -78,7 +78,7 @@ class Engine:
         try:
             await asyncio.to_thread(self._context.pairing.confirm)
             await self._parts.lease.begin()
-        except AWAY as error:
+        except (*AWAY, SealedError) as error:
             return _cause(error)
         return None
 
