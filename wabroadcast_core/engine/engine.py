@@ -184,7 +184,7 @@ class Engine:
             try:
                 await work()
             except AWAY as error:
-                log.warning("%s waits: %s; next attempt in %g s", what, _cause(error), seconds)
+                log.warning("%s: %s is put off, and tried again in %g s", _cause(error), what, seconds)
             except Exception:
                 log.exception("%s failed; next attempt in %g s", what, seconds)
             await asyncio.sleep(seconds)

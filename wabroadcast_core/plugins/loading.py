@@ -26,7 +26,7 @@ from wabroadcast_core.plugins.entry_points import (
     origin_of,
 )
 from wabroadcast_core.plugins.failures import Failures
-from wabroadcast_core.plugins.given_classes import plugin_of
+from wabroadcast_core.plugins.given_classes import misuse_of, plugin_of
 from wabroadcast_core.plugins.guards import CLASS_HOOKS, guard_hooks
 from wabroadcast_core.plugins.kept_logging import LoggingState
 from wabroadcast_core.plugins.quarantine import Quarantined, has_stop_hooks, may_have_stop_hooks, unmarked_hooks
@@ -85,8 +85,10 @@ class PluginLoader:
 
         One that is installed too, or a class that a loaded plugin offers, counts once.
 
-        :raises PluginError: it was passed before.
+        :raises PluginError: it was passed before, or it is a class in the place of an object, or the reverse.
         """
+        if (misuse := misuse_of(plugin)) is not None:
+            raise PluginError(misuse)
         if _contains(self._given, plugin):
             raise PluginError(f"the plugin {name_of(plugin)} is given twice: give it once")
         self._given.append(plugin)

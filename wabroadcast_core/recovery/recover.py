@@ -115,9 +115,9 @@ class Recovery:
         new_since = self._context.clock.now() - grace
         dead = []
         for worker in workers:
-            is_new = worker.ended_at is None and worker.started_at > new_since
-            if worker.id != mine and not await self._intents.is_alive(worker.id, is_new=is_new):
-                dead.append(worker.id)
+            key, is_new = worker["id"], worker["ended_at"] is None and worker["started_at"] > new_since
+            if key != mine and not await self._intents.is_alive(key, is_new=is_new):
+                dead.append(key)
         return dead
 
     def _settle_chunk(self, unit: UnitOfWork, *, worker_id: int, complete: bool, intents: AbstractSet[int]) -> int:

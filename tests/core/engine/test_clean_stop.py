@@ -27,14 +27,18 @@ def started_and_open(broadcaster: Broadcaster) -> tuple[int, list[int]]:
         return len(conn.execute(select(workers.c.id)).all()), [*worker_store.open_workers(conn)]
 
 
+def _await_message(broadcaster: Broadcaster, job_id: str) -> None:
+    sent = broadcaster.status(job_id).counts.sent
+    wait_for(lambda: broadcaster.status(job_id).counts.sent > sent, what="a message", seconds=60)
+
+
 def test_a_stop_under_load_registers_no_new_worker_and_leaves_none(broadcaster: Broadcaster) -> None:
     job_id = broadcaster.submit(DRAFT, [{"number": f"0812{n:08d}"} for n in range(2_000)]).job_id
     worker = Worker(broadcaster)
 
     for cycle in range(1, CYCLES + 1):
-        sent = broadcaster.status(job_id).counts.sent
         worker.start()
-        wait_for(lambda sent=sent: broadcaster.status(job_id).counts.sent > sent, what="a message", seconds=60)
+        _await_message(broadcaster, job_id)
         worker.stop()
 
         assert started_and_open(broadcaster) == (cycle, [])
