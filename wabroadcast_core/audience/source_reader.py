@@ -21,7 +21,7 @@ from wabroadcast_core.models.plain_values import (
 )
 from wabroadcast_core.models.recipient import AudienceRow, RowFault
 from wabroadcast_core.models.status import SkipReason
-from wabroadcast_core.plugin_faults import describe_fault
+from wabroadcast_core.plugin_faults import describe_fault, trace_fault
 from wabroadcast_core.plugins.threads import PluginThreads
 from wabroadcast_core.plugins.time_limits import ExitError
 from wabroadcast_core.sentences import Sentence, foreign, sentence_of
@@ -135,6 +135,7 @@ def source_failure(kind: str, error: BaseException) -> SourceError:
     if isinstance(error, ExitError) and error.__cause__ is not None:
         error = error.__cause__
     log.error("the contact source %s failed: %s", kind, describe_fault(error))
+    log.debug("the contact source %s failed through these calls: %s", kind, trace_fault(error))
     text = "the contact source {kind} failed with {error} (see the log): repair its plugin, then submit again"
     return SourceError(Sentence("source_broke", text, kind=kind, error=type(error).__name__))
 

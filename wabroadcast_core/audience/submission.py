@@ -28,7 +28,7 @@ from wabroadcast_core.audience.inline_recipients import (
 from wabroadcast_core.audience.media_address import address_faults
 from wabroadcast_core.audience.sources import file_variables, open_source
 from wabroadcast_core.context import Context
-from wabroadcast_core.errors import ConflictError, Fault, InvalidInputError, NotFoundError, TemplateError
+from wabroadcast_core.errors import ConflictError, Fault, InvalidInputError, KeyUsedError, NotFoundError, TemplateError
 from wabroadcast_core.models.base import as_timestamp, parse_model
 from wabroadcast_core.models.broadcast import BroadcastDraft, find_past_start
 from wabroadcast_core.models.callback import CallbackEvent
@@ -93,7 +93,7 @@ class Submission:
         :param stored: called with the id of a new broadcast in its transaction, which an exception rolls back.
         :raises InvalidInputError: the draft or a recipient is invalid; all faults are named.
         :raises TemplateError: the text of the message is not a valid template.
-        :raises ConflictError: the key was used for another body before.
+        :raises KeyUsedError: the key was used for another body before.
         """
         draft, pool = self._read(draft, recipients, idempotency_key=idempotency_key)
         digest = hashlib.sha256(draft.model_dump_json().encode())
@@ -312,13 +312,11 @@ def find_first(conn: Connection, idempotency_key: str | None, *, fingerprint: st
     """Return the row of the broadcast that was submitted with this key before, or None.
 
     :param fingerprint: of the body.
-    :raises ConflictError: the key was used for another body.
+    :raises KeyUsedError: the key was used for another body.
     """
     first = None if idempotency_key is None else broadcast_store.find_submission(conn, idempotency_key)
     if first is not None and first["fingerprint"] != fingerprint:
-        raise ConflictError(
-            "this Idempotency-Key was used for another body before: use a new key", status=first["status"]
-        )
+        raise KeyUsedError
     return first
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 import pluggy
 
 from wabroadcast_core.errors import BroadcastError, SendError
-from wabroadcast_core.plugin_faults import PLUGIN_FAULTS, describe_fault
+from wabroadcast_core.plugin_faults import PLUGIN_FAULTS, describe_fault, trace_fault
 from wabroadcast_core.plugins.failures import Failures
 from wabroadcast_core.plugins.quarantine import BLACKLISTED, STOP_HOOKS
 from wabroadcast_core.plugins.threads import PluginThreads
@@ -104,6 +104,7 @@ class Guard:
         """Count, log and record a failure."""
         fault = str(error) if isinstance(error, _PLAIN_ERRORS) else describe_fault(error)
         self._failures.add(self.plugin, self.hook, fault)
+        log.debug("plugin %s failed in %s through these calls: %s", self.plugin, self.hook, trace_fault(error))
         is_hung, run = isinstance(error, TimeLimitError), CURRENT_RUN.get() or HookRun()
         shown = f"{type(error).__name__}: {error}" if isinstance(error, BroadcastError) else fault
         (run.hung if is_hung else run.failures).append(f"plugin {self.plugin} failed in {self.hook}: {shown}")
