@@ -5,7 +5,7 @@ import logging
 import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Self
+from typing import Any, Final, Self
 
 import redis
 from huey import Huey
@@ -23,7 +23,7 @@ from wabroadcast_core.keys import Keys
 from wabroadcast_core.live.feed import LiveFeed
 from wabroadcast_core.metrics.meters import Meters
 from wabroadcast_core.metrics.shared_totals import MeterSharing, SharedTotals
-from wabroadcast_core.opening import RedisAccess, name_redis, name_store, open_store
+from wabroadcast_core.opening import RedisAccess, check_given_parts, name_redis, name_store, open_store
 from wabroadcast_core.pairing.pairing import Names, Pairing
 from wabroadcast_core.pairing.redis_side import RedisSide
 from wabroadcast_core.pairing.secret_key import check_secret_key
@@ -55,6 +55,8 @@ from wabroadcast_core.vault import open_vault
 
 log = logging.getLogger(__name__)
 
+_NOT_STARTED: Final = "the broadcaster is not started: call start() first, or use it as a context manager"
+
 
 class Broadcaster(Broadcasts):
     """The API of the core for a host.
@@ -84,7 +86,9 @@ class Broadcaster(Broadcasts):
     :param redis_client: the host's Redis client, without ``decode_responses``; by default one is created.
     :param plugins: plugins beside the installed ones: objects or modules with hooks, or just sender and contact source
         classes.
-    :raises PluginError: a plugin cannot be used and ``plugins_strict`` is set; otherwise it is quarantined.
+    :raises PluginError: a class is given in the place of an object, or the reverse; or a plugin cannot be used and
+        ``plugins_strict`` is set, otherwise it is quarantined.
+    :raises SetupError: a part of the host is of another type.
     """
 
     connections: Connections
@@ -112,6 +116,7 @@ class Broadcaster(Broadcasts):
         redis_client: redis.Redis | None = None,
         plugins: Iterable[object] = (),
     ) -> None:
+        check_given_parts(huey=huey, db_engine=db_engine, redis_client=redis_client)
         self.settings = settings or Settings()
         self.plugins: Plugins = build_plugins(plugins, settings=self.settings, blocked=self.settings.blocked_plugins)
         self.reasons = Catalogue(self.plugins.senders)
@@ -177,6 +182,7 @@ class Broadcaster(Broadcasts):
         self._committed_work.close()
         self._sharing.close()
         self._changes.close()
+        self.plugins.threads.close()
         context, self._context = self._context, None
         context.pairing.close()
         context.database.close()
@@ -195,8 +201,17 @@ class Broadcaster(Broadcasts):
         :raises BroadcastError: the broadcaster has not been started.
         """
         if self._context is None:
-            raise BroadcastError("the broadcaster is not started: call start() first, or use it as a context manager")
+            raise BroadcastError(_NOT_STARTED)
         return self._context
+
+    def __getattr__(self, name: str) -> Any:
+        """Refuse a namespace that does not exist yet.
+
+        :raises BroadcastError: the broadcaster has not been started.
+        """
+        if name in Broadcaster.__annotations__:
+            raise BroadcastError(_NOT_STARTED)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
 
     def check(self) -> dict[str, str]:
         """Write to the store and to Redis; return ``ok`` or the cause of the failure for ``store`` and ``redis``.

@@ -9,6 +9,7 @@ BroadcastError
 │   └── NumberError            a phone number; carries the reason
 ├── NotFoundError              no such broadcast, message, connection, upload, ...
 ├── ConflictError              not allowed in the present state
+│   ├── KeyUsedError           the idempotency key of another body
 │   └── VersionConflictError   changed by another since it was read; carries both versions
 ├── SourceError                an audience could not be read to its end
 ├── WebhookRefusedError        a webhook call that does not come from the provider
@@ -160,6 +161,15 @@ class ConflictError(BroadcastError):
     def __init__(self, message: str, *, status: str | None = None) -> None:
         super().__init__(message)
         self.status = status
+
+
+class KeyUsedError(ConflictError):
+    """A submit with an idempotency key that was used for another body before."""
+
+    code = "idempotency_key_used"
+
+    def __init__(self) -> None:
+        super().__init__("this Idempotency-Key was used for another body before: use a new key")
 
 
 class VersionConflictError(ConflictError):

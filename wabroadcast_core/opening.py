@@ -7,14 +7,16 @@ from typing import Any
 
 import redis
 import redis.asyncio as async_redis
+from huey import Huey
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.driver_info import DriverInfo
 from redis.retry import Retry
 from redis.sentinel import SentinelConnectionPool
-from sqlalchemy import Engine
+from sqlalchemy import URL, Engine
 
 from wabroadcast_core.errors import SetupError
+from wabroadcast_core.models.plain_values import a_type
 from wabroadcast_core.queue.embedded import EmbeddedValkey
 from wabroadcast_core.redis_access.clients import AsyncGuardedRedis, Breaker, GuardedRedis
 from wabroadcast_core.settings import Settings
@@ -22,6 +24,28 @@ from wabroadcast_core.store.database import Database, open_database
 
 CALL_SECONDS = 1.0  # a call of a thread takes at most this long: a caller of the API waits for it
 LOOP_CALL_SECONDS = 2.0  # the same for a call of an event loop, where only a coroutine waits
+
+
+def check_given_parts(*, huey: object, db_engine: object, redis_client: object) -> None:
+    """Check the types of what a host passes.
+
+    :raises SetupError: one is of another type; the text says what to pass.
+    """
+    for name, given, kind, way_out in (
+        ("huey", huey, Huey, "pass a Huey object, such as RedisHuey(name, url=…)"),
+        ("db_engine", db_engine, Engine, "pass an Engine, as create_engine(url) of SQLAlchemy returns it"),
+        ("redis_client", redis_client, redis.Redis, "pass a redis.Redis"),
+    ):
+        if given is not None and not isinstance(given, kind):
+            raise SetupError(f"{name} is {a_type(given)}: {way_out}{_note_on(given)}")
+
+
+def _note_on(given: object) -> str:
+    """Return what else helps with a part of another type."""
+    if isinstance(given, str | URL):
+        return ", or set the address in the settings"
+    is_async = "async" in f"{type(given).__module__} {type(given).__name__}".lower()
+    return "; an asynchronous program passes a synchronous one too" if is_async else ""
 
 
 class RedisAccess:

@@ -18,6 +18,7 @@ LOOP_ENDS: Final = (asyncio.CancelledError, GeneratorExit)
 """What ends a task and is no fault of a plugin. Whatever else a coroutine of a plugin raises is one."""
 
 _CORE: Final = Path(__file__).parent
+_MOST_CAUSES: Final = 5  # an exception may be its own cause
 
 
 def describe_fault(error: BaseException) -> str:
@@ -38,6 +39,17 @@ def _missing_name(error: BaseException) -> str:
         return ""
     codes = [frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__)]
     return str(error.name) if codes and error.name in {*codes[-1].co_names, *codes[-1].co_varnames} else ""
+
+
+def trace_fault(error: BaseException) -> str:
+    """Return all calls that an exception went through, and those of its causes: types and places, no text of any."""
+    traces: list[str] = []
+    current: BaseException | None = error
+    while current is not None and len(traces) < _MOST_CAUSES:
+        frames = _summaries(traceback.walk_tb(current.__traceback__))
+        traces.append(" > ".join([*(f"{place_of(frame)} {frame.name}" for frame in frames), type(current).__name__]))
+        current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
+    return ", caused by ".join(traces)
 
 
 def place_of(frame: traceback.FrameSummary) -> str:

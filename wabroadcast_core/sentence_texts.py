@@ -137,7 +137,8 @@ STORE: Final = {
     "store_readonly": "its file cannot be written: grant this user write permission on it and its directory",
     "store_not_opened": "its file cannot be opened: grant this user permission on it and its directory",
     "store_disk_fails": "a read or a write of its disk failed: check the disk and the free space on it",
-    "store_locked": "another process has locked it: end that process",
+    "store_locked": "another process has locked it: end that process; or perhaps an open transaction of this program "
+    "has: pass its connection as conn, or commit first",
     "store_standby": "it takes no writes, as a standby does: set WABROADCAST_DATABASE_URL to the primary server",
     "store_no_memory": "its server is out of memory: see the log of the server",
     "store_connections": "its server has too many connections: raise max_connections, or start fewer processes",

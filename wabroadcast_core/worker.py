@@ -32,7 +32,7 @@ class Worker:
 
     def start(self) -> None:
         """Start to work, in threads; return at once."""
-        loop = self._handlers.loop  # the engine recovers the work of dead workers before the first task is taken
+        loop = self._handlers.start()  # it recovers the work of dead workers before the first task
         huey = self._broadcaster.tasks.huey
         huey.clock = self._broadcaster.context.clock
         self._consumer = _EngineConsumer(
@@ -40,6 +40,7 @@ class Worker:
         )
         for worker, _ in self._consumer.worker_threads:
             worker.has_capacity = lambda: loop.has_capacity
+            worker.is_stopping = self._consumer.stop_flag.is_set
         _silence_huey()
         self._consumer.start()
 
@@ -51,7 +52,7 @@ class Worker:
             self._handlers.stop()
             consumer.shutdown_timeout = self._broadcaster.settings.stop_seconds
             consumer.stop(graceful=True)
-            self._handlers.stop()  # again: a task that was running may have started another engine
+            self._handlers.stop()  # again: a thread that was starting may have started another engine
 
     def run(self, *, burst: bool = False, stop: threading.Event | None = None) -> None:
         """Work until ``stop`` is set.
@@ -68,7 +69,8 @@ class Worker:
         idle = 0
         try:
             while not stop.wait(CHECK_SECONDS if burst else 1):
-                if (reason := self._handlers.loop.fault) is not None:
+                loop = self._handlers.loop
+                if loop is not None and (reason := loop.fault) is not None:
                     raise WorkerFault(reason)
                 if (fault := self._broadcaster.context.pairing.fault) is not None:
                     raise fault
@@ -84,7 +86,8 @@ class Worker:
         except redis.RedisError:
             return False
         busy = bool(self._broadcaster.tasks.huey._tasks_in_flight)  # noqa: SLF001 - huey has no public attribute for this
-        return not waiting and not busy and self._handlers.loop.is_idle and not self._broadcaster.has_due_work()
+        loop = self._handlers.loop
+        return not waiting and not busy and (loop is None or loop.is_idle) and not self._broadcaster.has_due_work()
 
 
 def _tune_garbage_collector() -> None:
@@ -123,6 +126,14 @@ class _CapacityWorker(HueyWorker):  # type: ignore[misc]  # huey has no types
     @staticmethod
     def has_capacity() -> bool:
         return True
+
+    @staticmethod
+    def is_stopping() -> bool:
+        return False
+
+    def initialize(self) -> None:
+        if not self.is_stopping():  # otherwise it would start another engine
+            super().initialize()
 
     def loop(self, now: object = None) -> None:
         if self.has_capacity():

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterable
 from functools import partial
 
 from wabroadcast_core.async_api.methods import AsyncPart, InThread, Iterated, WithAudience
-from wabroadcast_core.audience.submission import AnyRecipient
+from wabroadcast_core.audience.inline_recipients import AnyRecipient
 from wabroadcast_core.callbacks.listing import Callbacks
 from wabroadcast_core.live.feed import LiveFeed
 from wabroadcast_core.live.listeners import LiveEvent

@@ -11,9 +11,9 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from wabroadcast_core.audience.chosen_recipient import ChosenRecipient
+from wabroadcast_core.audience.inline_recipients import AnyRecipient
 from wabroadcast_core.audience.row_classifier import RowClassifier
 from wabroadcast_core.audience.submission import (
-    AnyRecipient,
     Submission,
     Submitted,
     columns_of,

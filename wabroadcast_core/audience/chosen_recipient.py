@@ -4,11 +4,9 @@ import contextlib
 import time
 from collections.abc import Iterable, Iterator
 
+from wabroadcast_core.audience.inline_recipients import AnyRecipient, inline_rows
 from wabroadcast_core.audience.numbers import parse_number
-from wabroadcast_core.audience.preview import inline_rows
-from wabroadcast_core.audience.source_reader import SourceReader
-from wabroadcast_core.audience.sources import ReadingEnd, empty_reason, open_source, region_of
-from wabroadcast_core.audience.submission import AnyRecipient
+from wabroadcast_core.audience.sources import ReadingEnd, empty_reason, open_source, read_source, region_of
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import Fault, InvalidInputError, NumberError, SourceError
 from wabroadcast_core.models.broadcast import BroadcastDraft
@@ -46,7 +44,7 @@ class ChosenRecipient:
             end = ReadingEnd(lambda: time.monotonic() > deadline)
             source = open_source(self._context, draft.source, is_over=end)
             longest = max(self._seconds, self._context.settings.plugin_seconds)
-            reader = SourceReader(source.read, kind=source.kind, seconds=longest, signs_of_life=lambda: end.calls)
+            reader = read_source(self._context, source, seconds=longest, end=end)
             rows = reading.enter_context(reader).rows()
             self._region = region_of(source, default=self._region)
             return self._pick(_until(deadline, rows), empty_reason(source))

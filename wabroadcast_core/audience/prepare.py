@@ -8,27 +8,23 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
-from typing import Any
 
 import redis
-from pydantic_core import to_json
 from sqlalchemy import Connection, RowMapping
 
+from wabroadcast_core.audience.inline_recipients import INLINE_TYPE, row_line
 from wabroadcast_core.audience.locks import exclusive_lock
 from wabroadcast_core.audience.row_classifier import ClassifiedRows, RowClassifier
 from wabroadcast_core.audience.source_reader import SourceReader
-from wabroadcast_core.audience.sources import ReadingEnd, empty_reason, open_source, region_of
-from wabroadcast_core.audience.submission import INLINE_TYPE
+from wabroadcast_core.audience.sources import ReadingEnd, empty_reason, open_source, read_source, region_of
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import BroadcastError, InvalidInputError, SourceError, UnavailableError
 from wabroadcast_core.hookspecs import ContactSource
 from wabroadcast_core.models.broadcast import BroadcastDraft
-from wabroadcast_core.models.recipient import AudienceRow
 from wabroadcast_core.models.status import ENDED_BROADCASTS, BroadcastStatus, MessageStatus, SkipReason
 from wabroadcast_core.plugin_faults import PLUGIN_FAULTS, describe_fault
 from wabroadcast_core.rendering.placeholders import check_placeholders
-from wabroadcast_core.sentences import Sentence, pack_sentence, sentence_of
+from wabroadcast_core.sentences import Sentence, sentence_of
 from wabroadcast_core.snapshots import BroadcastSnapshot
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import connections as connection_store
@@ -153,7 +149,7 @@ class _Preparation:
 
     def _reader(self, source: ContactSource, end: ReadingEnd) -> SourceReader:
         seconds = self._context.settings.source_seconds
-        return SourceReader(source.read, kind=source.kind, seconds=seconds, signs_of_life=lambda: end.calls)
+        return read_source(self._context, source, seconds=seconds, end=end)
 
     def _copy_of(self, source: ContactSource, snapshot: BroadcastSnapshot, end: ReadingEnd) -> ContactSource:
         """Return a copy of an audience whose order may change, so that a second read can continue after the first.
@@ -258,14 +254,6 @@ class _Preparation:
 
 
 _NOT_FAILED = tuple(status for status in BroadcastStatus if status is not BroadcastStatus.FAILED)
-
-
-def row_line(row: AudienceRow) -> bytes:
-    """Return a row as a line of the upload that copies an audience."""
-    fields: dict[str, Any] = {"number": row.number, "name": row.name, "variables": row.all_variables}
-    if row.fault is not None:
-        fields["fault"] = replace(row.fault, reason=pack_sentence(row.fault.reason))
-    return to_json(fields) + b"\n"
 
 
 def _in_batches(messages: Iterable[NewMessage], size: int | None) -> list[NewMessage]:

@@ -9,19 +9,16 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any
 
-from pydantic import ValidationError
-
 from wabroadcast_core.audience.capabilities import SenderCapabilities, find_capabilities
+from wabroadcast_core.audience.inline_recipients import AnyRecipient, inline_rows
 from wabroadcast_core.audience.previewed_people import PeopleCollector, PlacedMessage, describe_columns
 from wabroadcast_core.audience.row_classifier import ClassifiedRows, RowClassifier
 from wabroadcast_core.audience.seen_numbers import SeenNumbers, open_seen_numbers
-from wabroadcast_core.audience.source_reader import SourceReader
-from wabroadcast_core.audience.sources import ReadingEnd, empty_reason, notes_on, open_source, region_of
-from wabroadcast_core.audience.submission import AnyRecipient, Submission
+from wabroadcast_core.audience.sources import ReadingEnd, empty_reason, notes_on, open_source, read_source, region_of
+from wabroadcast_core.audience.submission import Submission
 from wabroadcast_core.context import Context
-from wabroadcast_core.errors import InvalidInputError
 from wabroadcast_core.hookspecs import ContactSource
-from wabroadcast_core.models.base import as_timestamp, as_utc, faults_of, parse_model
+from wabroadcast_core.models.base import as_timestamp, as_utc, parse_model
 from wabroadcast_core.models.broadcast import BroadcastDraft
 from wabroadcast_core.models.message import Content
 from wabroadcast_core.models.preview import (
@@ -32,7 +29,7 @@ from wabroadcast_core.models.preview import (
     PreviewColumn,
     PreviewMessage,
 )
-from wabroadcast_core.models.recipient import AudienceRow, Recipient
+from wabroadcast_core.models.recipient import AudienceRow
 from wabroadcast_core.models.slug import make_slug
 from wabroadcast_core.models.status import SkipReason
 from wabroadcast_core.pacing.forecast import Forecast
@@ -149,7 +146,7 @@ class PreviewBuilder:
                 rows = inline_rows(recipients or ())
             else:
                 longest = max(seconds, self._context.settings.plugin_seconds)
-                reader = SourceReader(source.read, kind=source.kind, seconds=longest, signs_of_life=lambda: end.calls)
+                reader = read_source(self._context, source, seconds=longest, end=end)
                 rows = reading.enter_context(reader).rows()
             rows = _checked(rows, draft.message)
             found = self._classify_all(
@@ -273,16 +270,3 @@ def _with_people(preview: Preview, reading: _Reading) -> PeoplePreview:
         reading=getattr(source, "reading", None),
         region=reading.region,
     )
-
-
-def inline_rows(recipients: Iterable[AnyRecipient]) -> Iterator[AudienceRow]:
-    """Yield inline recipients as rows.
-
-    :raises InvalidInputError: a recipient is invalid.
-    """
-    for index, item in enumerate(recipients):
-        try:
-            recipient = item if isinstance(item, Recipient) else Recipient.model_validate(item)
-        except ValidationError as error:
-            raise InvalidInputError(faults_of(error, prefix=f"recipients.{index}")) from error
-        yield AudienceRow(recipient.number, recipient.name, recipient.variables, index + 1)

@@ -1,29 +1,37 @@
-"""Reading of a contact source in a thread of its own, so that one that hangs is left behind and holds no worker.
+"""Reading of a contact source in a thread of plugins, so that one that hangs is left behind and holds no worker.
 
-What it raises and yields is checked here: a bug of a source fails its broadcast with its name, and nothing else.
+What it raises and yields is checked here: a bug of a source fails its broadcast with its name, a bad row is skipped.
 """
 
-import contextvars
 import logging
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from itertools import islice
 from queue import Empty, SimpleQueue
 from types import NoneType, TracebackType
 from typing import Final, Self
 
-from pydantic_core import PydanticSerializationError, to_json
-
 from wabroadcast_core.errors import BroadcastError, SourceError
-from wabroadcast_core.models.recipient import AudienceRow
-from wabroadcast_core.plugin_faults import describe_fault
+from wabroadcast_core.models.plain_values import (
+    OddValueError,
+    a_type,
+    name_text,
+    number_text,
+    plain_variables,
+)
+from wabroadcast_core.models.recipient import AudienceRow, RowFault
+from wabroadcast_core.models.status import SkipReason
+from wabroadcast_core.plugin_faults import describe_fault, trace_fault
+from wabroadcast_core.plugins.threads import PluginThreads
 from wabroadcast_core.plugins.time_limits import ExitError
-from wabroadcast_core.sentences import Sentence, foreign
+from wabroadcast_core.sentences import Sentence, foreign, sentence_of
 
 log = logging.getLogger(__name__)
 
 BLOCK = 100  # rows that are read at once where they are taken one by one
-_PLAIN: Final = frozenset({str, int, float, bool, NoneType})
+_PLAIN: Final = frozenset({str, int, bool, NoneType})  # a float may be NaN
+_NAMES: Final = frozenset({str})
+_TEXTS: Final = frozenset({str, NoneType})
 
 
 class SourceReader:
@@ -32,6 +40,8 @@ class SourceReader:
     :param read: the source's ``read``.
     :param kind: of the source, for the text of an error.
     :param seconds: the longest time without a sign of life.
+    :param threads: those in which plugin code runs.
+    :param owner: of the thread.
     :param signs_of_life: returns a number that grows while the source works without a row.
     """
 
@@ -41,6 +51,8 @@ class SourceReader:
         *,
         kind: str,
         seconds: float,
+        threads: PluginThreads,
+        owner: str,
         signs_of_life: Callable[[], int] = int,
     ) -> None:
         self._read = read
@@ -48,10 +60,9 @@ class SourceReader:
         self._seconds = seconds
         self._signs_of_life = signs_of_life
         self._rows_read = 0
-        self._requests: SimpleQueue[int] = SimpleQueue()  # amounts of rows; 0 ends the thread
+        self._requests: SimpleQueue[int] = SimpleQueue()  # amounts of rows; 0 ends the reading
         self._replies: SimpleQueue[list[AudienceRow] | BroadcastError] = SimpleQueue()
-        run = contextvars.copy_context().run
-        threading.Thread(target=run, args=(self._work,), name=f"wabroadcast-source-{kind}", daemon=True).start()
+        threads.start(self._work, owner=owner)
 
     def __enter__(self) -> Self:
         return self
@@ -106,13 +117,14 @@ class SourceReader:
         except BaseException as error:  # noqa: BLE001 - whatever a plugin raises, the caller of `take` gets an error
             self._replies.put(source_failure(self._kind, error))
 
-    def _counted(self, rows: Iterator[AudienceRow]) -> Iterator[AudienceRow]:
+    def _counted(self, rows: Iterator[object]) -> Iterator[AudienceRow]:
         for row in rows:
-            if (fault := _fault_of(row)) is not None:
-                text = "the contact source {kind} yielded {fault}: repair its plugin, then submit again"
-                raise SourceError(Sentence("source_yielded", text, kind=self._kind, fault=foreign(fault)))
             self._rows_read += 1
-            yield row
+            if not isinstance(row, AudienceRow):
+                fault = foreign(f"{a_type(row)} as its row {self._rows_read:,} instead of an AudienceRow")
+                text = "the contact source {kind} yielded {fault}: repair its plugin, then submit again"
+                raise SourceError(Sentence("source_yielded", text, kind=self._kind, fault=fault))
+            yield row if _is_plain(row) else _plain_row(row)
 
 
 def source_failure(kind: str, error: BaseException) -> SourceError:
@@ -123,33 +135,46 @@ def source_failure(kind: str, error: BaseException) -> SourceError:
     if isinstance(error, ExitError) and error.__cause__ is not None:
         error = error.__cause__
     log.error("the contact source %s failed: %s", kind, describe_fault(error))
+    log.debug("the contact source %s failed through these calls: %s", kind, trace_fault(error))
     text = "the contact source {kind} failed with {error} (see the log): repair its plugin, then submit again"
     return SourceError(Sentence("source_broke", text, kind=kind, error=type(error).__name__))
 
 
-def _fault_of(row: object) -> str | None:
-    """Return what is wrong with the types of a row; None if nothing is."""
-    if not isinstance(row, AudienceRow):
-        return f"{type(row).__name__} instead of an AudienceRow"
+def _is_plain(row: AudienceRow) -> bool:
+    """Return whether a row has values of the plain types only, as almost all rows do."""
+    return (
+        type(row.number) is str
+        and type(row.name) in _TEXTS
+        and type(row.variables) is dict
+        and {*map(type, row.variables.values())} <= _PLAIN
+        and {*map(type, row.variables)} <= _NAMES
+    )
+
+
+def _plain_row(row: AudienceRow) -> AudienceRow:
+    """Return a row with plain values in the place of dates and the like.
+
+    A value that cannot be made plain is the fault of its row, so that the other rows are read.
+    """
     if row.fault is not None:
-        return None  # the other fields may be wrong then
-    return _fault_of_fields(row.number, row.name, row.variables)
-
-
-def _fault_of_fields(number: object, name: object, variables: object) -> str | None:
-    if not isinstance(number, str):
-        return f"a row whose number is {type(number).__name__} instead of str"
-    if not isinstance(name, str | None):
-        return f"a row whose name is {type(name).__name__} instead of str or None"
-    if not isinstance(variables, Mapping) or not all(isinstance(key, str) for key in variables):
-        return "a row whose variables are not a dict of values by name"
-    odd = (value for value in variables.values() if type(value) not in _PLAIN)
-    return next(("a row with a variable that JSON cannot hold" for value in odd if not _has_json(value)), None)
-
-
-def _has_json(value: object) -> bool:
+        return AudienceRow(_shown_number(row.number), row=row.row, fault=row.fault, cells=row.cells)
     try:
-        to_json(value)
-    except PydanticSerializationError:
-        return False
-    return True
+        return replace(
+            row,
+            number=number_text(row.number),
+            name=name_text(row.name),
+            variables=plain_variables(row.variables),
+            own=plain_variables(row.own),
+        )
+    except OddValueError as error:
+        code = SkipReason.INVALID_NUMBER if error.column == "number" else SkipReason.BAD_TEXT
+        fault = RowFault(sentence_of(error), column=error.column, code=code)
+        return AudienceRow(_shown_number(row.number), row=row.row, fault=fault, cells=row.cells)
+
+
+def _shown_number(number: object) -> str:
+    """Return the number of a damaged row as it is shown."""
+    try:
+        return number_text(number)
+    except OddValueError:
+        return ""

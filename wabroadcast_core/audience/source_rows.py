@@ -5,8 +5,7 @@ import time
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from wabroadcast_core.audience.source_reader import SourceReader
-from wabroadcast_core.audience.sources import ReadingEnd, open_source
+from wabroadcast_core.audience.sources import ReadingEnd, open_source, read_source
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import BroadcastError
 from wabroadcast_core.plugin_faults import describe_fault
@@ -33,7 +32,7 @@ def find_rows(context: Context, source: Mapping[str, Any], positions: Collection
         opened = open_source(context, source, is_over=end)
         if not positions or not opened.repeatable:
             return found
-        with SourceReader(opened.read, kind=opened.kind, seconds=context.settings.plugin_seconds) as reader:
+        with read_source(context, opened, seconds=context.settings.plugin_seconds) as reader:
             for position, row in enumerate(reader.rows()):
                 if position in positions and row.row is not None:
                     found[position] = row.row

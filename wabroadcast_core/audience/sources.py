@@ -53,7 +53,12 @@ def open_source(context: Context, source: Mapping[str, Any], *, is_over: Callabl
     kind = context.plugins.contact_source(fields.pop("type", ""))
     given, seconds = source_context(context, is_over=is_over), context.settings.plugin_seconds
     try:
-        opened, faults = run_limited(lambda: _open(kind, fields, given), seconds=seconds, name=f"open-{kind.kind}")
+        opened, faults = run_limited(
+            lambda: _open(kind, fields, given),
+            seconds=seconds,
+            owner=_owner_of(kind.kind),
+            threads=context.plugins.threads,
+        )
     except ValidationError as error:
         raise InvalidInputError(_faults_of_settings(error, kind.kind)) from error
     except TimeLimitError as error:
@@ -84,6 +89,29 @@ def _open(
     """Create a contact source, and return it with the faults of its settings that it finds."""
     opened = kind(kind.Settings.model_validate(fields), given)
     return opened, opened.check_settings() if isinstance(opened, ChecksSettings) else ()
+
+
+def read_source(
+    context: Context, source: ContactSource, *, seconds: float, end: ReadingEnd | None = None
+) -> SourceReader:
+    """Begin to read a contact source.
+
+    :param seconds: the longest time without a row, and without a question for the end.
+    :param end: ends the reading; None if nothing does.
+    """
+    return SourceReader(
+        source.read,
+        kind=source.kind,
+        seconds=seconds,
+        signs_of_life=int if end is None else lambda: end.calls,
+        threads=context.plugins.threads,
+        owner=_owner_of(source.kind),
+    )
+
+
+def _owner_of(kind: str) -> str:
+    """Return the name by which the threads of a contact source are kept."""
+    return f"source-{kind}"
 
 
 def source_context(context: Context, *, is_over: Callable[[], bool] = bool) -> SourceContext:
@@ -129,9 +157,8 @@ def file_variables(context: Context, source: Mapping[str, Any]) -> Sequence[str]
     opened = open_source(context, source, is_over=lambda: time.monotonic() > deadline)
     if not hasattr(opened, "columns") or not _is_small(context, source.get("uploadId")):
         return None
-    seconds = context.settings.plugin_seconds
     try:
-        with SourceReader(opened.read, kind=opened.kind, seconds=seconds) as reader:
+        with read_source(context, opened, seconds=context.settings.plugin_seconds) as reader:
             reader.take(1)
     except BroadcastError:
         return None

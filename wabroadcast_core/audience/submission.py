@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ValidationError
 from sqlalchemy import Connection, RowMapping
 from sqlalchemy.exc import IntegrityError
 
@@ -18,15 +17,22 @@ from wabroadcast_core.audience.capabilities import (
     no_upload,
     upload_faults,
 )
+from wabroadcast_core.audience.inline_recipients import (
+    FLUSH_LINES,
+    INLINE_TYPE,
+    AnyRecipient,
+    in_blocks,
+    recipient_faults,
+    recipient_lines,
+)
 from wabroadcast_core.audience.media_address import address_faults
 from wabroadcast_core.audience.sources import file_variables, open_source
 from wabroadcast_core.context import Context
-from wabroadcast_core.errors import ConflictError, Fault, InvalidInputError, NotFoundError, TemplateError
-from wabroadcast_core.models.base import as_timestamp, faults_of, parse_model
+from wabroadcast_core.errors import ConflictError, Fault, InvalidInputError, KeyUsedError, NotFoundError, TemplateError
+from wabroadcast_core.models.base import as_timestamp, parse_model
 from wabroadcast_core.models.broadcast import BroadcastDraft, find_past_start
 from wabroadcast_core.models.callback import CallbackEvent
 from wabroadcast_core.models.message import Content
-from wabroadcast_core.models.recipient import Recipient
 from wabroadcast_core.models.status import BroadcastStatus, Purpose
 from wabroadcast_core.rendering.content import CompiledContent, compile_content
 from wabroadcast_core.rendering.errors import list_names
@@ -39,12 +45,6 @@ from wabroadcast_core.store import retention as retention_store
 from wabroadcast_core.store import uploads as upload_store
 from wabroadcast_core.store.host_transaction import Transactions
 from wabroadcast_core.store.uploads import store_upload
-
-MOST_FAULTS = 100
-INLINE_TYPE = "application/x-ndjson"  # content type of the uploads that store inline recipients
-FLUSH_LINES = 1_000  # lines that are written to an upload at once
-
-AnyRecipient = Mapping[str, Any] | Recipient
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class Submission:
         :param stored: called with the id of a new broadcast in its transaction, which an exception rolls back.
         :raises InvalidInputError: the draft or a recipient is invalid; all faults are named.
         :raises TemplateError: the text of the message is not a valid template.
-        :raises ConflictError: the key was used for another body before.
+        :raises KeyUsedError: the key was used for another body before.
         """
         draft, pool = self._read(draft, recipients, idempotency_key=idempotency_key)
         digest = hashlib.sha256(draft.model_dump_json().encode())
@@ -151,7 +151,7 @@ class Submission:
             draft = draft if isinstance(draft, BroadcastDraft) else parse_model(BroadcastDraft, draft)
             pool = self.check(draft, has_recipients=recipients is not None, idempotency_key=idempotency_key)
         except InvalidInputError as error:
-            raise InvalidInputError([*error.faults, *_recipient_faults(recipients or ())]) from error
+            raise InvalidInputError([*error.faults, *recipient_faults(recipients or ())]) from error
         return draft, pool
 
     def check(
@@ -312,13 +312,11 @@ def find_first(conn: Connection, idempotency_key: str | None, *, fingerprint: st
     """Return the row of the broadcast that was submitted with this key before, or None.
 
     :param fingerprint: of the body.
-    :raises ConflictError: the key was used for another body.
+    :raises KeyUsedError: the key was used for another body.
     """
     first = None if idempotency_key is None else broadcast_store.find_submission(conn, idempotency_key)
     if first is not None and first["fingerprint"] != fingerprint:
-        raise ConflictError(
-            "this Idempotency-Key was used for another body before: use a new key", status=first["status"]
-        )
+        raise KeyUsedError
     return first
 
 
@@ -355,46 +353,3 @@ def _refuse_empty(size: int) -> None:
     if not size:
         empty = Sentence("no_recipients", "the list is empty: give at least one recipient")
         raise InvalidInputError([Fault("recipients", empty)])
-
-
-def _recipient_faults(recipients: Iterable[AnyRecipient]) -> Sequence[Fault]:
-    try:
-        for _ in recipient_lines(recipients, set()):
-            pass
-    except InvalidInputError as error:
-        return error.faults
-    return ()
-
-
-def recipient_lines(recipients: Iterable[AnyRecipient], variables: set[str]) -> Iterator[bytes]:
-    """Yield each recipient as a line of JSON.
-
-    :param variables: receives the names of the recipients' variables.
-    :raises InvalidInputError: some recipients are invalid; at most ``MOST_FAULTS`` faults are named.
-    """
-    faults: list[Fault] = []
-    for index, item in enumerate(recipients):
-        try:
-            recipient = item if isinstance(item, Recipient) else Recipient.model_validate(item)
-        except ValidationError as error:
-            faults += faults_of(error, prefix=f"recipients.{index}")
-            if len(faults) >= MOST_FAULTS:
-                break
-            continue
-        variables.update(recipient.variables)
-        if not faults:
-            yield recipient.model_dump_json(exclude_defaults=True, by_alias=True).encode() + b"\n"
-    if faults:
-        raise InvalidInputError(faults[:MOST_FAULTS])
-
-
-def in_blocks(lines: Iterator[bytes], size: int) -> Iterator[bytes]:
-    """Yield lines joined into blocks of so many."""
-    block: list[bytes] = []
-    for line in lines:
-        block.append(line)
-        if len(block) >= size:
-            yield b"".join(block)
-            block.clear()
-    if block:
-        yield b"".join(block)

@@ -78,7 +78,7 @@ class Engine:
         try:
             await asyncio.to_thread(self._context.pairing.confirm)
             await self._parts.lease.begin()
-        except AWAY as error:
+        except (*AWAY, SealedError) as error:
             return _cause(error)
         return None
 
@@ -184,7 +184,7 @@ class Engine:
             try:
                 await work()
             except AWAY as error:
-                log.warning("%s waits: %s; next attempt in %g s", what, _cause(error), seconds)
+                log.warning("%s: %s is put off, and tried again in %g s", _cause(error), what, seconds)
             except Exception:
                 log.exception("%s failed; next attempt in %g s", what, seconds)
             await asyncio.sleep(seconds)

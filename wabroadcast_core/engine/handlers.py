@@ -24,19 +24,31 @@ class Handlers:
         self._context_of = context_of
         self._lock = threading.Lock()
         self._loop: EngineLoop | None = None
+        self._is_stopped = False
         renew_after_fork(self._after_fork)
 
     @property
-    def loop(self) -> EngineLoop:
-        """The engine of this process, started when first used: a host may run a Huey consumer of its own."""
+    def loop(self) -> EngineLoop | None:
+        """The engine of this process, started when first used: a host may run a Huey consumer of its own.
+
+        None after a stop: a task that still runs must not start another engine.
+        """
         with self._lock:
-            if self._loop is None:
+            if self._loop is None and not self._is_stopped:
                 self._loop = EngineLoop(self._context_of())
             return self._loop
 
-    def stop(self) -> None:
-        """Stop the engine of this process, if it was started."""
+    def start(self) -> EngineLoop:
+        """Start the engine of this process, unless it runs, and return it. It recovers the work of dead workers."""
         with self._lock:
+            self._is_stopped = False
+            self._loop = self._loop or EngineLoop(self._context_of())
+            return self._loop
+
+    def stop(self) -> None:
+        """Stop the engine of this process, if it was started. Tasks are left to other processes and to recover."""
+        with self._lock:
+            self._is_stopped = True
             loop, self._loop = self._loop, None
         if loop is not None:
             loop.stop()
@@ -44,14 +56,14 @@ class Handlers:
     def _after_fork(self) -> None:
         """Have no engine in the child of a fork: that of the parent runs in threads of the parent."""
         self._lock = threading.Lock()
-        self._loop = None
+        self._loop, self._is_stopped = None, False
 
     def begin(self) -> None:
-        """Start the engine of this process: it recovers the work of dead workers, also without any task.
+        """Start the engine of this process, also without any task.
 
         Each thread of a consumer calls it first, of a host's own consumer too.
         """
-        _ = self.loop
+        self.start()
 
     def prepare(self, broadcast_id: int) -> None:
         """Prepare the audience of a broadcast."""
@@ -59,7 +71,8 @@ class Handlers:
 
     def start_turn(self, connection_id: int) -> None:
         """Start a turn of a connection on the event loop."""
-        self.loop.start_turn(connection_id)
+        if (loop := self.loop) is not None:
+            loop.start_turn(connection_id)
 
     def sweep(self, broadcast_id: int) -> None:
         """Close the open messages of an ended broadcast, in several transactions."""
@@ -69,11 +82,13 @@ class Handlers:
 
     def process_webhooks(self, connection_id: int) -> None:
         """Process the stored webhook calls of a connection on the event loop."""
-        self.loop.process_webhooks(connection_id)
+        if (loop := self.loop) is not None:
+            loop.process_webhooks(connection_id)
 
     def deliver_callbacks(self, broadcast_id: int) -> None:
         """Deliver the due callbacks of a broadcast on the event loop."""
-        self.loop.deliver_callbacks(broadcast_id)
+        if (loop := self.loop) is not None:
+            loop.deliver_callbacks(broadcast_id)
 
     def import_contacts(self, import_id: str) -> None:
         """Import a contact file."""

@@ -8,9 +8,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from wabroadcast_core.models.base import Model, Said
+from wabroadcast_core.models.plain_values import plain_variables
 from wabroadcast_core.models.recipient import LONGEST_VARIABLE, Scalar, SizeLimited
 from wabroadcast_core.sentences import Sentence
 
@@ -118,6 +119,8 @@ class ContactPatch(Model):
     variables: Annotated[dict[VariableName, Scalar], SizeLimited] = Field(
         default_factory=dict, description='Values for the texts of messages, by name: {"kode": "A1"}.'
     )
+
+    _read_variables = field_validator("variables", mode="before")(plain_variables)
 
 
 class ContactDraft(ContactPatch):

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, TypeAlias
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, field_validator
 
 from wabroadcast_core.models.base import Model
+from wabroadcast_core.models.plain_values import name_text, number_text, plain_variables
 from wabroadcast_core.models.status import SkipReason
 from wabroadcast_core.sentences import Sentence
 
@@ -75,6 +76,10 @@ class Recipient(Model):
         default_factory=dict, description='Values for the text of the message, by name: {"kode": "A1"}.'
     )
 
+    _read_number = field_validator("number", mode="before")(number_text)
+    _read_name = field_validator("name", mode="before")(name_text)
+    _read_variables = field_validator("variables", mode="before")(plain_variables)
+
 
 @dataclass(frozen=True, slots=True)
 class RowFault:
@@ -94,7 +99,9 @@ class RowFault:
 class AudienceRow:
     """One recipient as a contact source yields it, not yet checked.
 
-    ``row`` is its row number in the file, where the first line is 1. ``number`` may hold any text.
+    ``row`` is its row number in the file, where the first line is 1. ``number`` may hold any text. A source may also
+    give a number and a name as whole numbers or None, and dates, times, decimals, UUIDs and enums as variables: they
+    are made plain when its rows are read.
     """
 
     number: str

@@ -13,9 +13,10 @@ from typing import Any, Final
 import pluggy
 
 from wabroadcast_core.errors import BroadcastError, SendError
-from wabroadcast_core.plugin_faults import PLUGIN_FAULTS, describe_fault
+from wabroadcast_core.plugin_faults import PLUGIN_FAULTS, describe_fault, trace_fault
 from wabroadcast_core.plugins.failures import Failures
 from wabroadcast_core.plugins.quarantine import BLACKLISTED, STOP_HOOKS
+from wabroadcast_core.plugins.threads import PluginThreads
 from wabroadcast_core.plugins.time_limits import ExitError, HookLimit, TimeLimitError
 
 log = logging.getLogger(__name__)
@@ -103,6 +104,7 @@ class Guard:
         """Count, log and record a failure."""
         fault = str(error) if isinstance(error, _PLAIN_ERRORS) else describe_fault(error)
         self._failures.add(self.plugin, self.hook, fault)
+        log.debug("plugin %s failed in %s through these calls: %s", self.plugin, self.hook, trace_fault(error))
         is_hung, run = isinstance(error, TimeLimitError), CURRENT_RUN.get() or HookRun()
         shown = f"{type(error).__name__}: {error}" if isinstance(error, BroadcastError) else fault
         (run.hung if is_hung else run.failures).append(f"plugin {self.plugin} failed in {self.hook}: {shown}")
@@ -129,16 +131,23 @@ class WatchedGuard(Guard):
 
 
 def guard_hooks(
-    manager: pluggy.PluginManager, plugin: object, name: str, *, seconds: float, failures: Failures
+    manager: pluggy.PluginManager,
+    plugin: object,
+    name: str,
+    *,
+    seconds: float,
+    failures: Failures,
+    threads: PluginThreads,
 ) -> None:
     """Set guards around all hooks of a registered plugin.
 
     :param seconds: the time limit of a call.
+    :param threads: in which hooks with a time limit run.
     """
     for caller in manager.get_hookcallers(plugin) or []:
         for implementation in caller.get_hookimpls():
             if implementation.plugin is plugin:
-                limit = None if caller.name == BEFORE_SEND else HookLimit(seconds, name=f"{name}-{caller.name}")
+                limit = None if caller.name == BEFORE_SEND else HookLimit(seconds, owner=name, threads=threads)
                 guard_class = WatchedGuard if caller.name == BEFORE_SEND else Guard
                 guard = guard_class(name, caller.name, implementation.function, limit=limit, failures=failures)
                 _set_guard(implementation, guard)

@@ -26,10 +26,11 @@ from wabroadcast_core.plugins.entry_points import (
     origin_of,
 )
 from wabroadcast_core.plugins.failures import Failures
-from wabroadcast_core.plugins.given_classes import plugin_of
+from wabroadcast_core.plugins.given_classes import misuse_of, plugin_of
 from wabroadcast_core.plugins.guards import CLASS_HOOKS, guard_hooks
 from wabroadcast_core.plugins.kept_logging import LoggingState
 from wabroadcast_core.plugins.quarantine import Quarantined, has_stop_hooks, may_have_stop_hooks, unmarked_hooks
+from wabroadcast_core.plugins.threads import PluginThreads
 from wabroadcast_core.plugins.time_limits import ExitError, TimeLimitError, run_limited
 from wabroadcast_core.sentence_texts import say
 from wabroadcast_core.settings import Settings
@@ -55,6 +56,7 @@ class PluginLoader:
         for name in blocked:
             self.manager.set_blocked(name)
         self.failures = Failures()
+        self.threads = PluginThreads()
         self.quarantined: dict[str, Quarantined] = {}
         self.origins: dict[str, Origin] = {}
         self.senders: dict[str, type[Sender]] = {}
@@ -83,8 +85,10 @@ class PluginLoader:
 
         One that is installed too, or a class that a loaded plugin offers, counts once.
 
-        :raises PluginError: it was passed before.
+        :raises PluginError: it was passed before, or it is a class in the place of an object, or the reverse.
         """
+        if (misuse := misuse_of(plugin)) is not None:
+            raise PluginError(misuse)
         if _contains(self._given, plugin):
             raise PluginError(f"the plugin {name_of(plugin)} is given twice: give it once")
         self._given.append(plugin)
@@ -186,7 +190,7 @@ class PluginLoader:
                 raise UnfitError(f"its hook {hook} {fault}")
             self._hook_files[_file_of(implementation.function)] = name
         seconds = self._settings.plugin_seconds
-        guard_hooks(self.manager, plugin, name, seconds=seconds, failures=self.failures)
+        guard_hooks(self.manager, plugin, name, seconds=seconds, failures=self.failures, threads=self.threads)
 
     def _collect_classes(self, name: str, plugin: object) -> None:
         """Check the sender and contact source classes of a registered plugin, and add them.
@@ -248,7 +252,7 @@ class PluginLoader:
         """
         seconds, before = self._settings.plugin_load_seconds, LoggingState.read()
         try:
-            return run_limited(work, seconds=seconds, name=f"load-{name}")
+            return run_limited(work, seconds=seconds, owner=f"load-{name}")
         except TimeLimitError as error:
             raise UnfitError(f"{what} has not ended within {seconds:g} s") from error
         except ExitError as error:

@@ -35,6 +35,8 @@ class Plugins:
         """The plugins that cannot be used, by name."""
         self.failures: Failures = loader.failures
         """What the plugins failed at in this process."""
+        self.threads = loader.threads
+        """In which the code of plugins runs."""
         self._files = loader.source_files()
         packages = {Path(file).parent: name for file, name in self._files.items()}
         self._packages = {str(path): name for path, name in packages.items() if (path / "__init__.py").exists()}
@@ -191,7 +193,8 @@ def build_plugins(
     :param settings: passed to the plugins that are created; by default those of the environment.
     :param blocked: names of plugins that must not run.
     :param discover: whether installed plugins are loaded.
-    :raises PluginError: an extra plugin is given twice, or a plugin is quarantined and the settings are strict.
+    :raises PluginError: an extra plugin is given twice, or is a class in the place of an object or the reverse, or a
+        plugin is quarantined and the settings are strict.
     :raises SetupError: a setting of a plugin is not valid.
     """
     settings = settings or Settings()

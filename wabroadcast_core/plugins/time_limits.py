@@ -1,12 +1,12 @@
 """Time limits of plugin code. A thread cannot be stopped: a call that takes too long is left behind in its thread."""
 
-import contextvars
 import threading
 import time
 from collections.abc import Callable
 from typing import Final, Generic, TypeVar
 
 from wabroadcast_core.plugin_faults import describe_fault
+from wabroadcast_core.plugins.threads import PluginThreads
 
 T = TypeVar("T")
 
@@ -23,15 +23,17 @@ class ExitError(Exception):
 
 
 class _Call(Generic[T]):
-    """A call in a thread of its own. The thread is a daemon: it does not keep the process from its end."""
+    """A call in a thread of plugins.
 
-    def __init__(self, work: Callable[[], T], *, name: str) -> None:
+    :param owner: of the thread.
+    """
+
+    def __init__(self, work: Callable[[], T], *, owner: str, threads: PluginThreads) -> None:
         self._work = work
         self._ended = threading.Event()
         self._results: list[T] = []
         self._error: BaseException | None = None
-        run = contextvars.copy_context().run
-        threading.Thread(target=run, args=(self._run,), name=f"wabroadcast-{name}", daemon=True).start()
+        threads.start(self._run, owner=owner, then=self._ended.set)
 
     @property
     def has_ended(self) -> bool:
@@ -56,19 +58,23 @@ class _Call(Generic[T]):
             self._results.append(self._work())
         except BaseException as error:  # noqa: BLE001 - raised in the caller
             self._error = error
-        finally:
-            self._ended.set()
 
 
-def run_limited(work: Callable[[], T], *, seconds: float, name: str) -> T:
-    """Run plugin code in a thread of its own, and return its result.
+def run_limited(work: Callable[[], T], *, seconds: float, owner: str, threads: PluginThreads | None = None) -> T:
+    """Run plugin code in a thread, and return its result.
 
-    :param name: the end of the thread's name.
+    :param owner: of the thread, which is named after it.
+    :param threads: those of the application; None for a thread that ends with the work.
     :raises TimeLimitError: it has not returned in time.
     :raises ExitError: it tried to end the process.
     :raises Exception: what the code raised.
     """
-    return _Call(work, name=name).wait(seconds)
+    if threads is not None:
+        return _Call(work, owner=owner, threads=threads).wait(seconds)
+    once = PluginThreads()
+    call = _Call(work, owner=owner, threads=once)
+    once.close()
+    return call.wait(seconds)
 
 
 class HookLimit:
@@ -78,9 +84,12 @@ class HookLimit:
     threads that never end do not pile up.
     """
 
-    def __init__(self, seconds: float, *, name: str, timer: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, seconds: float, *, owner: str, threads: PluginThreads, timer: Callable[[], float] = time.monotonic
+    ) -> None:
         self._seconds = seconds
-        self._name = name
+        self._owner = owner
+        self._threads = threads
         self._timer = timer
         self._lock = threading.Lock()
         self._hung: list[_Call[object]] = []
@@ -93,7 +102,7 @@ class HookLimit:
         :raises ExitError: it tried to end the process.
         """
         self._check_hung()
-        call = _Call(work, name=self._name)
+        call = _Call(work, owner=self._owner, threads=self._threads)
         try:
             return call.wait(self._seconds)
         except TimeLimitError:

@@ -252,6 +252,10 @@ PROBLEMS: Final[Texts] = {
     ),
     "not_found": ("The object that the call names does not exist.", "Check the id or the name."),
     "conflict": ("The present state does not allow the call.", "Read the present status, and do what the details say."),
+    "idempotency_key_used": (
+        "The `Idempotency-Key` belongs to an earlier call with another body.",
+        "Send a new body with a new key. The same key with the same body returns the first broadcast.",
+    ),
     "version_conflict": (
         "The object was changed by another call since it was read.",
         "Compare both versions in the answer, then send the change again with the present version.",

@@ -256,6 +256,10 @@ PROBLEMS: Final[Texts] = {
         "Keadaan sekarang tidak mengizinkan panggilan ini.",
         "Lihat status sekarang, lalu ikuti petunjuk pada rincian.",
     ),
+    "idempotency_key_used": (
+        "Kunci `Idempotency-Key` ini sudah dipakai panggilan lain dengan isi yang berbeda.",
+        "Kirim isi baru dengan kunci baru. Kunci dan isi yang sama mengembalikan broadcast yang pertama.",
+    ),
     "version_conflict": (
         "Panggilan lain sudah mengubahnya sejak terakhir dibaca.",
         "Bandingkan kedua versi pada jawaban, lalu kirim perubahan lagi dengan versi sekarang.",

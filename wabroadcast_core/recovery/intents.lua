@@ -18,7 +18,7 @@
 --                           renew the lease for this time
 --                           -> {now, sum of the clock's jumps, hash is complete, sealed, epoch}
 --   since                   -> {now, epoch}; without an epoch {now}
---   alive                   -> 1 if the worker is alive, else 0
+--   alive                   -> 1 if the worker is alive, 0 if its lease is over, -1 if it has none
 --   seal                    forbid the worker to start more messages
 --                           -> {hash exists, it was written in this run, number of the latest group, ids...}
 --
@@ -76,7 +76,10 @@ end
 
 if op == 'since' then return {now_text, keys_since()} end
 
-if op == 'alive' then return tonumber(redis.call('GET', lease) or '0') > now and 1 or 0 end
+if op == 'alive' then
+  local ends_at = tonumber(redis.call('GET', lease) or '')
+  return ends_at == nil and -1 or (ends_at > now and 1 or 0)
+end
 
 if op == 'beat' then
   redis.call('SET', lease, string.format('%.6f', now + tonumber(ARGV[4]) / 1000), 'EX', KEEP_SECONDS)

@@ -15,6 +15,8 @@ from wabroadcast_core.keys import Keys
 
 _SCRIPT = CLOCK_SCRIPT + files(__package__).joinpath("intents.lua").read_text(encoding="utf-8")
 
+_NO_LEASE = -1
+
 
 class SealedError(Exception):
     """This worker's lease expired and its claims were settled: it may start no message under this worker id."""
@@ -155,9 +157,13 @@ class Intents:
         was_replica = replication.get("role") != "master" or int(replication.get("second_repl_offset", 0)) >= 0
         return not was_replica and (files.get("appendonly"), files.get("appendfsync")) == ("yes", "always")
 
-    async def is_alive(self, worker_id: int) -> bool:
-        """Return whether a worker has a lease."""
-        return bool(await self._call(worker_id, "alive"))
+    async def is_alive(self, worker_id: int, *, is_new: bool = False) -> bool:
+        """Return whether a worker has a lease.
+
+        :param is_new: whether it has just registered itself: it may be about to take its first lease.
+        """
+        answer = await self._call(worker_id, "alive")
+        return is_new if answer == _NO_LEASE else answer == 1
 
     async def keys_age(self) -> float | None:
         """Return for how many seconds Redis certainly has had all its keys; None if no heartbeat noted a beginning."""

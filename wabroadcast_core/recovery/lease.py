@@ -1,5 +1,6 @@
 """The lease of a worker: its id, its heartbeat in Redis, and a new id after others settled its claims."""
 
+import asyncio
 import logging
 from collections.abc import Sequence
 
@@ -29,6 +30,8 @@ class WorkerLease:
         self._intents = intents
         self._clock = clock
         self._epoch: float | None = None  # of Redis, at the last heartbeat
+        self._registration: asyncio.Future[int] | None = None  # of the worker id in the store
+        self._has_ended = False
         self.worker_id = 0  # set by :meth:`begin`
 
     async def begin(self) -> None:
@@ -36,8 +39,11 @@ class WorkerLease:
 
         :raises UnavailableError: the store cannot be reached.
         :raises redis.RedisError: Redis cannot be reached.
+        :raises SealedError: another worker took it for dead meanwhile; the next call takes another id.
         """
-        self.worker_id = await self._group_commit.run(lambda unit: worker_store.insert_worker(unit.conn, now=unit.now))
+        insert = self._group_commit.run(lambda unit: worker_store.insert_worker(unit.conn, now=unit.now))
+        self._registration = asyncio.ensure_future(insert)
+        self.worker_id = await asyncio.shield(self._registration)  # so that a stop meanwhile ends what is stored
         await self._intents.open(self.worker_id)
         await self.beat()
 
@@ -50,6 +56,8 @@ class WorkerLease:
         :raises UnavailableError: the store cannot be reached.
         :raises redis.RedisError: Redis cannot be reached.
         """
+        if self._has_ended:
+            return False
         jump = self._clock.jump
         heartbeat = await self._intents.beat(self.worker_id, lease_seconds=self._context.settings.lease_seconds)
         if heartbeat.sealed:
@@ -77,13 +85,17 @@ class WorkerLease:
         """
         worker_id = self.worker_id
         if not await self._group_commit.run(lambda unit: worker_store.is_open(unit.conn, worker_id)):
-            await self._begin_again()
+            if not self._has_ended:
+                await self._begin_again()
             raise SealedError
         await self._intents.open(worker_id)
 
     async def end(self) -> None:
-        """End the lease. Call this when every outcome is recorded."""
-        worker_id = self.worker_id
+        """End the lease; none is begun any more. Call this when every outcome is recorded."""
+        self._has_ended = True
+        if self._registration is None:
+            return
+        worker_id = await self._registration
         await self._group_commit.run(lambda unit: worker_store.end_worker(unit.conn, worker_id, now=unit.now))
         await self._intents.drop(worker_id)
 

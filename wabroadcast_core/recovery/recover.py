@@ -81,8 +81,12 @@ class Recovery:
         while rows := await self._group_commit.run(settle):
             settled += rows
         await self._intents.drop(worker_id)
-        log.warning(
-            "worker %d is dead: its %d claims were settled; %d sends had begun", worker_id, settled, len(intents)
+        log.log(
+            logging.WARNING if settled or intents else logging.INFO,
+            "worker %d is dead: its %d claims were settled; %d sends had begun",
+            worker_id,
+            settled,
+            len(intents),
         )
 
     async def _are_complete(self, worker_id: int, sealed: SealedIntents) -> bool:
@@ -100,14 +104,21 @@ class Recovery:
         """Return the workers without a lease.
 
         After Redis lost its keys, restarted or did not take calls, the list is empty, until every living worker has
-        had the time to renew its lease.
+        had the time to renew its lease. A worker that starts is in the store before it has a lease; so it has the same
+        time to take its first one.
         """
         keys_age = await self._intents.keys_age()
         grace = self._context.settings.lease_seconds + 2 * self._context.settings.heartbeat_seconds
         if keys_age is None or keys_age < grace or not self._leases_count():
             return []
-        open_workers = await self._group_commit.run(lambda unit: worker_store.claiming_workers(unit.conn))
-        return [worker for worker in open_workers if worker != mine and not await self._intents.is_alive(worker)]
+        workers = await self._group_commit.run(lambda unit: worker_store.claiming_workers(unit.conn))
+        new_since = self._context.clock.now() - grace
+        dead = []
+        for worker in workers:
+            key, is_new = worker["id"], worker["ended_at"] is None and worker["started_at"] > new_since
+            if key != mine and not await self._intents.is_alive(key, is_new=is_new):
+                dead.append(key)
+        return dead
 
     def _settle_chunk(self, unit: UnitOfWork, *, worker_id: int, complete: bool, intents: AbstractSet[int]) -> int:
         claims = claim_store.claims_of(unit.conn, worker_id, limit=CHUNK)

@@ -5,8 +5,8 @@ from typing import Any, Literal, TypeAlias
 
 from sqlalchemy import Connection, RowMapping
 
+from wabroadcast_core.audience.inline_recipients import AnyRecipient
 from wabroadcast_core.audience.preview import PreviewBuilder
-from wabroadcast_core.audience.submission import AnyRecipient
 from wabroadcast_core.control import transitions
 from wabroadcast_core.control.announcements import Announcement, announce
 from wabroadcast_core.errors import Fault, InvalidInputError, NotFoundError

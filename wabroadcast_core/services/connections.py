@@ -1,10 +1,12 @@
 """Use cases of connections. Their settings are validated and encrypted; secrets are never shown again."""
 
 import asyncio
+import functools
+import json
 import logging
 import re
 import sys
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -119,7 +121,7 @@ class Connections(ConnectionReads):
     ) -> ConnectionView:
         """Create or change a connection. A change takes effect at the next claim.
 
-        A secret that is left out keeps its value.
+        A secret that is left out keeps its value. A save of what is stored already changes nothing and is no act.
 
         :raises InvalidInputError: the name, the sender or its settings are not valid, or another connection sends
             through the same account.
@@ -135,15 +137,16 @@ class Connections(ConnectionReads):
             raise InvalidInputError([Fault("sender", Sentence("no_sender", text, name=draft.sender, names=known))])
         settings = self._complete(name, draft, sender)
 
-        def transaction(conn: Connection) -> int:
+        def transaction(conn: Connection) -> int | None:
             self._check_account(conn, name, draft.sender, settings)
-            self._save(conn, name, draft, settings)
-            row = find_row(conn, name)
+            if (row := self._save(conn, name, draft, settings)) is None:
+                return None
             self._record(conn, "save", row, actor=actor)
             return int(row["id"])
 
-        self._forget(forget_test, self._context.database.transact(transaction))
-        self._wake()
+        if (changed := self._context.database.transact(transaction)) is not None:
+            self._forget(forget_test, changed)
+            self._wake()
         return self.get(name)
 
     def delete(self, name: str, *, actor: str = DEFAULT_ACTOR) -> None:
@@ -175,7 +178,9 @@ class Connections(ConnectionReads):
         :raises NotFoundError: no connection has this name.
         """
         with self._context.database.write() as conn:
-            self._record(conn, connection_store.DEFAULT_ACT, find_row(conn, name), actor=actor)
+            row, present = find_row(conn, name), connection_store.find_default(conn)
+            if present is None or present["id"] != row["id"]:
+                self._record(conn, connection_store.DEFAULT_ACT, row, actor=actor)
         return self.get(name)
 
     def pause(self, name: str, *, actor: str = DEFAULT_ACTOR) -> ConnectionView:
@@ -261,29 +266,31 @@ class Connections(ConnectionReads):
             )
 
     def _probe(self, snapshot: ConnectionSnapshot) -> ConnectionTest:
-        """Check an account in a thread of its own: a sender may block its event loop."""
-        seconds = TEST_SECONDS + BLOCKED_SECONDS
+        """Check an account in a thread of plugins: a sender may block its event loop."""
+        seconds, threads = TEST_SECONDS + BLOCKED_SECONDS, self._context.plugins.threads
 
         def test() -> ConnectionTest:
-            return asyncio.run(_within(TEST_SECONDS, probe(self._context, snapshot)))
+            return asyncio.run(probe(self._context, snapshot, within=TEST_SECONDS))
 
         try:
-            return run_limited(test, seconds=seconds, name=f"test-{snapshot.name}")
+            return run_limited(test, seconds=seconds, owner=f"sender-{snapshot.sender}", threads=threads)
         except TimeLimitError:
             fact = say("test_blocked", sender=snapshot.sender, seconds=seconds)
         except ExitError as error:
             fact = say("test_exited", sender=snapshot.sender, error=str(error))
         return ConnectionTest(state="unknown", reason=fact)
 
-    def _save(self, conn: Connection, name: str, draft: ConnectionDraft, settings: dict[str, Any]) -> None:
-        connection_store.save_connection(
-            conn,
-            name,
-            sender=draft.sender,
-            settings=self._context.vault.seal(settings),
-            limits=self._limits(draft),
-            now=self._context.clock.now(),
-        )
+    def _save(self, conn: Connection, name: str, draft: ConnectionDraft, settings: dict[str, Any]) -> RowMapping | None:
+        """Store a connection. Return its row; None if that changes nothing."""
+        limits, sealed, kind = self._limits(draft), self._context.vault.seal(settings), draft.sender
+        now = self._context.clock.now()
+        if connection_store.add_connection(conn, name, sender=kind, settings=sealed, limits=limits, now=now):
+            return find_row(conn, name)
+        row = find_row(conn, name)
+        if (row["sender"], json.loads(row["limits"]), self._stored(row)) == (kind, limits, settings):
+            return None
+        connection_store.change_connection(conn, row["id"], sender=kind, settings=sealed, limits=limits)
+        return row
 
     def _record(self, conn: Connection, action: str, row: RowMapping, *, actor: str) -> None:
         now = self._context.clock.now()
@@ -336,9 +343,10 @@ class Connections(ConnectionReads):
         :raises InvalidInputError: they are not valid.
         :raises PluginError: the model fails or hangs.
         """
-        seconds, kind = self._context.settings.plugin_seconds, sender.kind
+        seconds, kind, threads = self._context.settings.plugin_seconds, sender.kind, self._context.plugins.threads
+        check = functools.partial(sender.Settings.model_validate, settings)
         try:
-            run_limited(lambda: sender.Settings.model_validate(settings), seconds=seconds, name=f"settings-{kind}")
+            run_limited(check, seconds=seconds, owner=f"sender-{kind}", threads=threads)
         except ValidationError as error:
             raise InvalidInputError(faults_of(error, prefix="settings")) from error
         except Exception as error:
@@ -389,10 +397,3 @@ class Connections(ConnectionReads):
             working = broadcast_store.working_connections(conn)
         for key, rank in working:
             self._context.work_queue.turn(key, rank=rank)
-
-
-async def _within(seconds: float, test: Coroutine[Any, Any, ConnectionTest]) -> ConnectionTest:
-    try:
-        return await asyncio.wait_for(test, seconds)
-    except TimeoutError:
-        return ConnectionTest(state="unknown", reason=say("test_silent", seconds=seconds))

@@ -9,11 +9,9 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, RowMapping
 
+from wabroadcast_core.audience.inline_recipients import INLINE_TYPE, row_line
 from wabroadcast_core.audience.numbers import normal_number
-from wabroadcast_core.audience.prepare import row_line
-from wabroadcast_core.audience.source_reader import SourceReader
-from wabroadcast_core.audience.sources import open_source, region_of
-from wabroadcast_core.audience.submission import INLINE_TYPE
+from wabroadcast_core.audience.sources import open_source, read_source, region_of
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import BroadcastError, NumberError, UnavailableError
 from wabroadcast_core.models.draft import DraftFields
@@ -104,7 +102,7 @@ class DraftErasure:
         """Yield each row of an audience, and whether it has the person's number."""
         source = open_source(self._context, fields.source or {})
         seconds = self._context.settings.source_seconds
-        with SourceReader(source.read, kind=source.kind, seconds=seconds) as reader:
+        with read_source(self._context, source, seconds=seconds) as reader:
             for row in reader.rows():
                 region = region_of(source, default=self._context.settings.default_region)
                 yield row, self._has_number(row, region=region)

@@ -8,7 +8,8 @@ from pydantic import ValidationError
 from sqlalchemy import Connection, RowMapping
 
 from wabroadcast_core.audience.capabilities import deleted_upload
-from wabroadcast_core.audience.submission import INLINE_TYPE, NO_AUDIENCE
+from wabroadcast_core.audience.inline_recipients import INLINE_TYPE
+from wabroadcast_core.audience.submission import NO_AUDIENCE
 from wabroadcast_core.errors import Fault
 from wabroadcast_core.models.base import as_utc, faults_of
 from wabroadcast_core.models.broadcast import BroadcastDraft

@@ -6,15 +6,14 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, RowMapping
 
-from wabroadcast_core.audience.submission import (
+from wabroadcast_core.audience.inline_recipients import (
     FLUSH_LINES,
     INLINE_TYPE,
-    TWO_AUDIENCES,
     AnyRecipient,
-    Submission,
     in_blocks,
     recipient_lines,
 )
+from wabroadcast_core.audience.submission import TWO_AUDIENCES, Submission
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import (
     ConflictError,

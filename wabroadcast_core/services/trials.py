@@ -8,8 +8,9 @@ from pydantic import ValidationError
 from sqlalchemy import Connection
 
 from wabroadcast_core.audience.broadcast_tests import BroadcastTests
+from wabroadcast_core.audience.inline_recipients import AnyRecipient
 from wabroadcast_core.audience.rehearsals import rehearsal_of, simulated_connections
-from wabroadcast_core.audience.submission import AnyRecipient, Submission
+from wabroadcast_core.audience.submission import Submission
 from wabroadcast_core.control import transitions
 from wabroadcast_core.control.announcements import Announcement, announce
 from wabroadcast_core.errors import InvalidInputError

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, count
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, delete, func, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from wabroadcast_core.models.status import DELETED, ENDED_BROADCASTS, ConnectionState
 from wabroadcast_core.store.tables import acts, broadcast_connections, broadcasts, connections, messages
@@ -91,23 +92,29 @@ def inactive_keys(conn: Connection) -> list[int]:
     return list(conn.execute(statement).scalars())
 
 
-def save_connection(
+def add_connection(
     conn: Connection, name: str, *, sender: str, settings: bytes, limits: dict[str, Any], now: float
 ) -> bool:
-    """Create or change a connection.
+    """Create a connection, unless there is one of this name: several processes may do so at once.
 
     :param settings: encrypted.
-    :returns: whether it is new.
+    :returns: whether it was created.
     """
-    present = find_connection(conn, name)
+    insert = sqlite.insert if conn.dialect.name == "sqlite" else postgresql.insert
     values = {"sender": sender, "settings": settings, "limits": json.dumps(limits)}
-    if present is None:
-        state = {"state": ConnectionState.ACTIVE, "state_since": now, "created_at": now}
-        conn.execute(insert(connections).values(name=name, **values, **state))
-        return True
-    statement = update(connections).where(connections.c.id == present["id"])
+    state = {"state": ConnectionState.ACTIVE, "state_since": now, "created_at": now}
+    statement = insert(connections).values(name=name, **values, **state).on_conflict_do_nothing()
+    return conn.execute(statement.returning(connections.c.id)).first() is not None
+
+
+def change_connection(conn: Connection, key: int, *, sender: str, settings: bytes, limits: dict[str, Any]) -> None:
+    """Change a connection.
+
+    :param settings: encrypted.
+    """
+    values = {"sender": sender, "settings": settings, "limits": json.dumps(limits)}
+    statement = update(connections).where(connections.c.id == key)
     conn.execute(statement.values(**values, revision=connections.c.revision + 1))
-    return False
 
 
 def note_receipt(conn: Connection, key: int, *, now: float) -> None:

@@ -4,7 +4,7 @@ import os
 import socket
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, func, insert, select, text, update
+from sqlalchemy import Connection, RowMapping, func, insert, select, text, update
 
 from wabroadcast_core.store.tables import messages, workers
 
@@ -43,11 +43,12 @@ def recorded_intents(conn: Connection, key: int) -> int:
     return conn.execute(select(workers.c.latest_intents).where(workers.c.id == key)).scalar() or 0
 
 
-def claiming_workers(conn: Connection) -> Sequence[int]:
-    """Return the ids of workers that have not ended, and of ended ones that still have claims."""
+def claiming_workers(conn: Connection) -> Sequence[RowMapping]:
+    """Return id, start and end of workers that have not ended, and of ended ones that still have claims."""
     holding = select(messages.c.worker_id).where(messages.c.status == "processing").distinct()
-    statement = select(workers.c.id).where(workers.c.ended_at.is_(None) | workers.c.id.in_(holding))
-    return conn.execute(statement).scalars().all()
+    found = select(workers.c.id, workers.c.started_at, workers.c.ended_at)
+    open_or_holding = workers.c.ended_at.is_(None) | workers.c.id.in_(holding)
+    return conn.execute(found.where(open_or_holding)).mappings().all()
 
 
 def open_workers(conn: Connection) -> Sequence[int]:

@@ -1,5 +1,7 @@
 """The test of a connection outside of any worker, on an event loop of its own."""
 
+import asyncio
+
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import SendError, words_of
 from wabroadcast_core.hookspecs import ChecksConnection, Sender
@@ -10,8 +12,19 @@ from wabroadcast_core.snapshots import ConnectionSnapshot
 from wabroadcast_core.transport.sender_contexts import SenderContexts, close_senders, make_sender
 
 
-async def probe(context: Context, snapshot: ConnectionSnapshot) -> ConnectionTest:
+async def probe(context: Context, snapshot: ConnectionSnapshot, *, within: float) -> ConnectionTest:
     """Request the state of the account from a connection's provider, without sending.
+
+    :param within: seconds after which the state is unknown.
+    """
+    try:
+        return await asyncio.wait_for(_probe(context, snapshot), within)
+    except TimeoutError:
+        return ConnectionTest(state="unknown", reason=say("test_silent", seconds=within))
+
+
+async def _probe(context: Context, snapshot: ConnectionSnapshot) -> ConnectionTest:
+    """Request the state of the account.
 
     :returns: the state that the provider reports. A failure is a result too, with its reason: ``down`` if the sender
         raised a SendError, ``unknown`` after any other exception.

@@ -60,11 +60,13 @@ def test_a_broadcast_is_delivered_shown_and_reported_and_nothing_is_left_running
                 await broadcaster.status("none")
             return shown, report
 
+    before = set(threading.enumerate())
     shown, report = asyncio.run(run())
 
     assert '"completed"' in shown[-1]
     assert report.count(b"\n") == 1 + len(PEOPLE)
-    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("wabroadcast")] == []
+    left = set(threading.enumerate()) - before
+    assert [thread.name for thread in left if thread.name.startswith("wabroadcast")] == []
 
 
 @ON_SQLITE

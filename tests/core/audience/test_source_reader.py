@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
-from decimal import Decimal
 from typing import Any, ClassVar
 
 import pytest
@@ -20,12 +19,15 @@ from wabroadcast_core.errors import FileError, SourceError
 from wabroadcast_core.hookspecs import ContactSource, SourceContext, hookimpl
 from wabroadcast_core.models.base import Model
 from wabroadcast_core.models.recipient import AudienceRow
+from wabroadcast_core.models.status import SkipReason
+from wabroadcast_core.plugins.threads import PluginThreads
 
 ROWS = [AudienceRow(f"+62812000000{place:02}") for place in range(10)]
 
 
 def reader_of(rows: Iterable[AudienceRow], **options: Any) -> SourceReader:
-    return SourceReader(lambda: rows, kind="attic", **{"seconds": 5, **options})
+    given: dict[str, Any] = {"seconds": 5, "threads": PluginThreads(), "owner": "attic", **options}
+    return SourceReader(lambda: rows, kind="attic", **given)
 
 
 def test_rows_are_read_in_their_order_and_none_ahead() -> None:
@@ -74,30 +76,54 @@ def test_any_other_exception_is_a_bug_of_the_source(
 
 
 @pytest.mark.parametrize(
-    ("row", "fault"),
-    [
-        pytest.param({"number": "0812"}, "dict instead of an AudienceRow", id="a-dict"),
-        pytest.param(None, "NoneType instead of an AudienceRow", id="nothing"),
-        pytest.param(AudienceRow(81200001001), "a row whose number is int", id="a-number-that-is-an-int"),  # type: ignore[arg-type]
-        pytest.param(AudienceRow(None), "a row whose number is NoneType", id="no-number"),  # type: ignore[arg-type]
-        pytest.param(AudienceRow("0812", 7), "a row whose name is int", id="a-name-that-is-an-int"),  # type: ignore[arg-type]
-        pytest.param(AudienceRow("0812", None, None), "a row whose variables are not a dict", id="no-variables"),  # type: ignore[arg-type]
-        pytest.param(AudienceRow("0812", None, {1: "a"}), "a row whose variables are not a dict", id="a-name"),  # type: ignore[dict-item]
-        pytest.param(AudienceRow("0812", None, {"a": object()}), "a row with a variable that JSON", id="an-object"),  # type: ignore[dict-item]
-    ],
+    ("row", "name"),
+    [({"number": "0812"}, "a dict"), (None, "a NoneType"), ("0812", "a str"), (1, "an int")],
 )
-def test_a_row_of_a_wrong_type_is_named(row: Any, fault: str) -> None:
-    with reader_of([ROWS[0], row]) as reader:
+def test_what_is_no_row_is_named_with_its_place(row: object, name: str) -> None:
+    with reader_of([ROWS[0], row]) as reader:  # type: ignore[list-item]
         assert reader.take(1) == ROWS[:1]
-        with pytest.raises(SourceError, match=f"the contact source attic yielded {fault}"):
+        with pytest.raises(SourceError, match=f"the contact source attic yielded {name} as its row 2 instead of an"):
             reader.take(1)
 
 
-def test_values_that_json_has_are_taken_whatever_their_type() -> None:
-    rows = [AudienceRow("0812", None, {"sum": Decimal("9.50"), "day": date(2026, 1, 31)})]  # type: ignore[dict-item]
+ODD_ROWS: list[tuple[Any, ...]] = [
+    (AudienceRow(["0812"]), "the number is a list: give a text", SkipReason.INVALID_NUMBER),  # type: ignore[arg-type]
+    (AudienceRow(True), "the number is a bool: give a text", SkipReason.INVALID_NUMBER),  # type: ignore[arg-type]
+    (AudienceRow("0812", {}), "the name is a dict: give a text", SkipReason.BAD_TEXT),  # type: ignore[arg-type]
+    (AudienceRow("0812", None, ["a"]), "the variables are a list: give values by name", SkipReason.BAD_TEXT),  # type: ignore[arg-type]
+    (AudienceRow("0812", None, {1: "a"}), "the name of a variable is an int: give a text", SkipReason.BAD_TEXT),  # type: ignore[dict-item]
+    (
+        AudienceRow("0812", None, {"born": {1}}),  # type: ignore[dict-item]
+        "the variable 'born' is a set: give a text, a number, true or false",
+        SkipReason.BAD_TEXT,
+    ),
+]
 
-    with reader_of(rows) as reader:
-        assert reader.take(2) == rows
+
+@pytest.mark.parametrize(("row", "reason", "code"), ODD_ROWS)
+def test_a_value_of_a_wrong_type_is_the_fault_of_its_row(row: AudienceRow, reason: str, code: SkipReason) -> None:
+    with reader_of([row, ROWS[0]]) as reader:
+        [read, following] = reader.take(2)
+
+    assert read.fault is not None
+    assert (read.fault.reason, read.fault.code) == (reason, code)
+    assert following == ROWS[0]
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        pytest.param(AudienceRow(None), AudienceRow(""), id="no-number"),  # type: ignore[arg-type]
+        pytest.param(AudienceRow(float("nan")), AudienceRow(""), id="an-empty-cell-of-pandas"),  # type: ignore[arg-type]
+        pytest.param(AudienceRow(6281200001001), AudienceRow("6281200001001"), id="an-int"),  # type: ignore[arg-type]
+        pytest.param(AudienceRow(6281200001001.0), AudienceRow("6281200001001"), id="a-float"),  # type: ignore[arg-type]
+        pytest.param(AudienceRow("0812", "Budi", None), AudienceRow("0812", "Budi"), id="no-variables"),  # type: ignore[arg-type]
+        pytest.param(AudienceRow("0812", 7), AudienceRow("0812", "7"), id="a-name-that-is-an-int"),  # type: ignore[arg-type]
+    ],
+)
+def test_a_row_is_read_as_it_is_meant(given: AudienceRow, read: AudienceRow) -> None:
+    with reader_of([given]) as reader:
+        assert reader.take(2) == [read]
 
 
 def test_all_rows_are_read_in_one_thread() -> None:
@@ -138,6 +164,8 @@ class Attic:
     Settings: ClassVar[type[BaseModel]] = AtticSettings
     repeatable: ClassVar[bool] = True
     released: ClassVar[threading.Event]
+    threads: ClassVar[set[threading.Thread]]
+    rows: ClassVar[Sequence[AudienceRow]]
 
     def __init__(self, settings: Any, context: SourceContext) -> None:
         del context
@@ -145,10 +173,11 @@ class Attic:
         self._hang("opening")
 
     def read(self) -> Iterator[AudienceRow]:
-        yield ROWS[0]
+        yield from self.rows
         self._hang("reading")
 
     def _hang(self, place: str) -> None:
+        self.threads.add(threading.current_thread())
         if self._hang_at == place:
             self.released.wait(60)
 
@@ -161,7 +190,7 @@ class AtticPlugin:
 
 @pytest.fixture
 def attic(settings: Settings) -> Iterator[Broadcaster]:
-    Attic.released = threading.Event()
+    Attic.released, Attic.threads, Attic.rows = threading.Event(), set(), ROWS[:1]
     short = settings.model_copy(update={"source_seconds": 0.5, "plugin_seconds": 0.5})
     with Broadcaster(short, plugins=[AtticPlugin()]) as broadcaster:
         yield broadcaster
@@ -175,14 +204,50 @@ def draft(hang_at: str) -> dict[str, Any]:
 
 def test_a_broadcast_whose_source_hangs_fails_with_its_name(attic: Broadcaster) -> None:
     job_id = attic.submit(draft("reading")).job_id
-    with attic.context.database.read() as conn:
-        key = conn.exec_driver_sql("SELECT id FROM broadcasts").scalar_one()
 
-    prepare_broadcast(attic.context, key)
+    prepare(attic)
 
     report = attic.status(job_id)
     assert report.status == "failed"
     assert "the contact source attic has yielded no row for 0.5 s" in (report.status_reason or "")
+
+
+def test_bad_rows_are_skipped_and_the_others_are_messaged(attic: Broadcaster) -> None:
+    born = {"born": date(1990, 5, 17)}
+    Attic.rows = [
+        AudienceRow(None, "A", born),  # type: ignore[arg-type]  # as sources of other people yield it
+        AudienceRow("081200001001", "B", {"born": {1}}),  # type: ignore[dict-item]
+        AudienceRow(6281200001002, "C", born),  # type: ignore[arg-type]
+        AudienceRow("081200001003", "D", None),  # type: ignore[arg-type]
+    ]
+    text = {"type": "text", "text": "Lahir {{ born | default('-') }}, {{ born | default('2000-01-02') | tanggal }}"}
+    job_id = attic.submit(draft("nowhere") | {"message": text}).job_id
+
+    prepare(attic)
+
+    messages = attic.messages(job_id).items
+    preview = attic.preview(draft("nowhere") | {"message": text})
+    assert [message.status for message in messages] == ["skipped", "skipped", "queued", "queued"]
+    assert [message.reason for message in messages[:2]] == ["invalid_number", "bad_text"]
+    assert "the variable 'born' is a set" in str(messages[1].detail)
+    assert [message.text for message in preview.messages] == [
+        "Lahir 1990-05-17, 17 Mei 1990",
+        "Lahir -, 2 Januari 2000",
+    ]
+
+
+def prepare(broadcaster: Broadcaster) -> None:
+    """Read the audience of the only broadcast."""
+    with broadcaster.context.database.read() as conn:
+        key = conn.exec_driver_sql("SELECT id FROM broadcasts").scalar_one()
+    prepare_broadcast(broadcaster.context, key)
+
+
+def test_many_readings_share_threads(attic: Broadcaster) -> None:
+    for _ in range(10):
+        attic.preview(draft("nowhere"))
+
+    assert len(Attic.threads) <= 2  # the one before may still end the reading
 
 
 @pytest.mark.parametrize("hang_at", ["opening", "reading"])

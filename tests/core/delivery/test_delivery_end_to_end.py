@@ -142,7 +142,7 @@ def test_a_worker_that_cannot_start_takes_no_work_and_stops(
         broken.setattr(Engine, "begin", fail)
         worker = Worker(broadcaster)
         worker.start()
-        wait_for(lambda: not broadcaster.handlers.loop.has_capacity, what="the failure")
+        wait_for(lambda: not broadcaster.handlers.start().has_capacity, what="the failure")
         job_id = broadcaster.submit(text_to("main"), people(3)).job_id
         worker.stop()
     waiting = broadcaster.tasks.huey.pending_count()

@@ -55,7 +55,7 @@ def test_a_sender_that_tries_to_end_the_process_loses_only_its_message(
 def test_an_exit_anywhere_on_the_event_loop_is_logged_and_ends_nothing(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider, caplog: pytest.LogCaptureFixture
 ) -> None:
-    loop = broadcaster.handlers.loop
+    loop = broadcaster.handlers.start()
     for _ in range(3):
         loop._loop.call_soon_threadsafe(sys.exit, "S3CRET")
 

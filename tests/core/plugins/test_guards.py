@@ -1,6 +1,8 @@
 """Calls of hooks go through pluggy: fewer arguments and wrappers work, and one plugin's failure is its own."""
 
+import logging
 import os
+import re
 import signal
 import threading
 import time
@@ -253,6 +255,35 @@ def test_failures_are_counted_by_plugin_and_hook() -> None:
     (failures,) = plugins.failures.list()
     assert (failures.plugin, failures.hook, failures.count) == ("ReturnsNumbers", "wab_validate_numbers", 3)
     assert "int" in failures.last
+
+
+class Chained:
+    """Its hook fails because of another exception, below functions of its own."""
+
+    @hookimpl
+    def wab_inbound(self) -> None:
+        try:
+            self._look_up()
+        except KeyError as error:
+            raise RuntimeError("S3CRET") from error
+
+    def _look_up(self) -> None:
+        raise KeyError("+6281234567890")
+
+
+def test_the_debug_log_has_all_calls_and_causes_of_a_failure_and_no_text(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+
+    build(Chained()).inbound(None, connection="main")  # type: ignore[arg-type]  # it is not read
+
+    [trace] = [record.getMessage() for record in caplog.records if record.levelname == "DEBUG"]
+    assert re.search(
+        r"plugin Chained failed in wab_inbound through these calls: .*/test_guards.py:\d+ wab_inbound > RuntimeError, "
+        r"caused by .*:\d+ wab_inbound > plugins/test_guards.py:\d+ _look_up > KeyError$",
+        trace,
+    )
+    assert "S3CRET" not in caplog.text
+    assert "+62" not in caplog.text
 
 
 # --- hooks that hang ---------------------------------------------------------------------------------------------

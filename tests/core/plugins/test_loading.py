@@ -417,10 +417,23 @@ def test_a_plugin_that_does_not_fit_is_quarantined_and_the_others_work(plugin: A
     assert not plugins.has_before_send_hooks
 
 
-def test_a_class_in_the_place_of_its_object_is_quarantined_where_its_hooks_are_methods() -> None:
-    plugins = build_plugins([GeneratorHook, Loud, WithoutObject], discover=False)
+def test_an_installed_class_in_the_place_of_its_object_is_quarantined(install: Install) -> None:
+    install("bare_class", """
+        from wabroadcast_core import hookimpl
 
-    assert "give an object of the class" in plugins.quarantined["Loud"].reason
+        class Listener:
+            @hookimpl
+            def wab_receipts(self): ...
+
+        PLUGINS = [Listener]
+        """)  # fmt: skip
+
+    assert "give an object of the class" in build_plugins().quarantined["bare_class.Listener"].reason
+
+
+def test_a_class_whose_hooks_need_no_object_is_taken() -> None:
+    plugins = build_plugins([WithoutObject], discover=False)
+
     assert plugins.call_order() == {"wab_inbound": ["WithoutObject"]}
     plugins.inbound(None, connection="main")  # type: ignore[arg-type]  # it is not read
     assert plugins.failures.list() == []

@@ -1,5 +1,6 @@
 """The lease of a worker: heartbeats, keys that Redis lost, and claims that were settled by others."""
 
+import asyncio
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -139,3 +140,33 @@ async def test_a_lease_that_ends_leaves_no_intents() -> None:
 
     assert len(leasing.commits.works) == 2
     assert leasing.calls == [("open", 7), ("drop", 7)]
+
+
+@simulated
+async def test_a_lease_that_has_ended_is_neither_renewed_nor_followed_by_another() -> None:
+    leasing = Leasing([7, None, False], beats=[beat()])
+    await leasing.lease.begin()
+    await leasing.lease.end()
+    works = len(leasing.commits.works)
+
+    assert not await leasing.lease.beat()
+    with pytest.raises(SealedError):
+        await leasing.lease.reopen()
+
+    assert leasing.lease.worker_id == 7
+    assert len(leasing.commits.works) == works + 1  # the look whether the worker is open
+
+
+@simulated
+async def test_a_start_that_is_cancelled_while_its_id_is_stored_ends_that_id() -> None:
+    leasing = Leasing([7], beats=[])
+    starting = asyncio.create_task(leasing.lease.begin())
+    await asyncio.sleep(0)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+
+    await leasing.lease.end()
+
+    assert leasing.calls == [("drop", 7)]
+    assert len(leasing.commits.works) == 2

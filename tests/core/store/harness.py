@@ -46,7 +46,7 @@ class StoreHarness:
             self.connections = []
             for place in range(connections):
                 name = f"c{place}"
-                connection_store.save_connection(conn, name, sender="null", settings=b"", limits={}, now=self.now)
+                connection_store.add_connection(conn, name, sender="null", settings=b"", limits={}, now=self.now)
                 self.connections.append(connection_store.connection_keys(conn, [name])[name])
 
     @contextlib.contextmanager

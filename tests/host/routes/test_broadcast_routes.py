@@ -62,7 +62,9 @@ def test_the_same_key_and_body_is_the_same_job_and_another_body_409(idle_api: An
     other = idle_api.post("/broadcast", json=body(name="Other"), headers=headers)
 
     assert first.json()["jobId"] == again.json()["jobId"]
-    assert (other.status_code, other.json()["currentStatus"]) == (409, "queued")
+    assert (other.status_code, other.json()["code"]) == (409, "idempotency_key_used")
+    assert "with a new key" in other.json()["remedy"]
+    assert "currentStatus" not in other.json()
     assert idle_api.get("/broadcast/jobs").json()["total"] == 1
 
 

@@ -192,7 +192,7 @@ class _NumberHookContract:
             return call(numbers)
 
         try:
-            run_limited(work, seconds=self.chunk_seconds, name="contract")
+            run_limited(work, seconds=self.chunk_seconds, owner="contract")
         except TimeLimitError:
             return self._line_of(thread_ids[0])
         except ExitError as error:

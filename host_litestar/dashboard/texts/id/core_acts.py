@@ -123,7 +123,8 @@ TEXTS: Final = {
     "core.store_readonly": "berkasnya tidak dapat ditulis: beri pengguna ini izin tulis pada berkas dan foldernya.",
     "core.store_not_opened": "berkasnya tidak dapat dibuka: beri pengguna ini izin pada berkas dan foldernya.",
     "core.store_disk_fails": "pembacaan atau penulisan disknya gagal: periksa disk dan ruang kosongnya.",
-    "core.store_locked": "proses lain menguncinya: akhiri proses itu.",
+    "core.store_locked": "proses lain menguncinya: akhiri proses itu; atau mungkin transaksi program ini yang masih "
+    "terbuka: berikan koneksinya sebagai conn, atau commit dulu.",
     "core.store_standby": "tidak menerima penulisan, seperti server cadangan: arahkan WABROADCAST_DATABASE_URL ke "
     "server utama.",
     "core.store_no_memory": "servernya kehabisan memori: lihat log server itu.",

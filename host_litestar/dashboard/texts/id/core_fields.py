@@ -110,6 +110,11 @@ TEXTS = {
     "core.two_audiences": "penerima diberikan dua kali, sebagai daftar dan sebagai sumber: hapus salah satunya",
     "core.no_audience": "penerima belum dipilih: pilih berkas, tag, kueri, atau nomor",
     "core.no_recipients": "daftarnya kosong: isi paling sedikit satu penerima",
+    "core.odd_variable": "variabel “{name}” berisi {type}: isi teks, angka, true, atau false",
+    "core.odd_variables": "variabelnya berupa {type}: isi nilai menurut nama",
+    "core.odd_variable_name": "nama suatu variabel berupa {type}: isi teks",
+    "core.odd_number": "nomornya berupa {type}: isi teks",
+    "core.odd_name": "namanya berupa {type}: isi teks",
     "core.no_connection_yet": "belum ada koneksi: buat di halaman Koneksi, atau dengan `wabroadcast connections set`",
     "core.which_connection": "ada beberapa koneksi: pilih salah satu dari {names}, atau tetapkan koneksi bawaan, "
     "misalnya dengan `wabroadcast connections default`",

@@ -1,0 +1,103 @@
+"""Recipients that a caller passes with a broadcast or a draft, checked and written as lines of an upload."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final, TypeAlias
+
+from pydantic import ValidationError
+from pydantic_core import to_json
+
+from wabroadcast_core.errors import Fault, InvalidInputError
+from wabroadcast_core.models.base import faults_of
+from wabroadcast_core.models.recipient import AudienceRow, Recipient
+from wabroadcast_core.sentences import pack_sentence
+
+INLINE_TYPE: Final = "application/x-ndjson"  # content type of the uploads that store inline recipients
+FLUSH_LINES: Final = 1_000  # lines that are written to an upload at once
+MOST_FAULTS: Final = 100
+
+AnyRecipient: TypeAlias = Mapping[str, Any] | Recipient | AudienceRow
+
+
+def inline_rows(recipients: Iterable[AnyRecipient]) -> Iterator[AudienceRow]:
+    """Yield inline recipients as rows.
+
+    :raises InvalidInputError: a recipient is invalid.
+    """
+    for index, item in enumerate(recipients):
+        try:
+            recipient = _read(item)
+        except ValidationError as error:
+            raise InvalidInputError(faults_of(error, prefix=f"recipients.{index}")) from error
+        fault = item.fault if isinstance(item, AudienceRow) else None
+        yield AudienceRow(recipient.number, recipient.name, recipient.variables, index + 1, fault)
+
+
+def recipient_faults(recipients: Iterable[AnyRecipient]) -> Sequence[Fault]:
+    """Return what is wrong with inline recipients; at most ``MOST_FAULTS`` faults."""
+    try:
+        for _ in recipient_lines(recipients, set()):
+            pass
+    except InvalidInputError as error:
+        return error.faults
+    return ()
+
+
+def recipient_lines(recipients: Iterable[AnyRecipient], variables: set[str]) -> Iterator[bytes]:
+    """Yield each recipient as a line of JSON.
+
+    :param variables: receives the names of the recipients' variables.
+    :raises InvalidInputError: some recipients are invalid; at most ``MOST_FAULTS`` faults are named.
+    """
+    faults: list[Fault] = []
+    for index, item in enumerate(recipients):
+        try:
+            recipient = _read(item)
+        except ValidationError as error:
+            faults += faults_of(error, prefix=f"recipients.{index}")
+            if len(faults) >= MOST_FAULTS:
+                break
+            continue
+        variables.update(recipient.variables)
+        if not faults:
+            yield _line(recipient, item)
+    if faults:
+        raise InvalidInputError(faults[:MOST_FAULTS])
+
+
+def row_line(row: AudienceRow) -> bytes:
+    """Return a row as a line of an upload of recipients; it keeps the fault of a damaged row."""
+    fields: dict[str, Any] = {"number": row.number, "name": row.name, "variables": row.all_variables}
+    if row.fault is not None:
+        fields["fault"] = replace(row.fault, reason=pack_sentence(row.fault.reason))
+    return to_json(fields) + b"\n"
+
+
+def in_blocks(lines: Iterator[bytes], size: int) -> Iterator[bytes]:
+    """Yield lines joined into blocks of so many."""
+    block: list[bytes] = []
+    for line in lines:
+        block.append(line)
+        if len(block) >= size:
+            yield b"".join(block)
+            block.clear()
+    if block:
+        yield b"".join(block)
+
+
+def _read(item: AnyRecipient) -> Recipient:
+    """Return what a caller passes as a recipient.
+
+    :raises ValidationError: it is not valid.
+    """
+    if isinstance(item, Recipient):
+        return item
+    if isinstance(item, AudienceRow):
+        item = {"number": item.number, "name": item.name, "variables": item.all_variables}
+    return Recipient.model_validate(item)
+
+
+def _line(recipient: Recipient, item: AnyRecipient) -> bytes:
+    if isinstance(item, AudienceRow) and item.fault is not None:
+        return row_line(AudienceRow(recipient.number, recipient.name, recipient.variables, fault=item.fault))
+    return recipient.model_dump_json(exclude_defaults=True, by_alias=True).encode() + b"\n"
