@@ -58,8 +58,10 @@ def run(settings: Settings, work: Callable[[AsyncBroadcaster], Coroutine[Any, An
             await broadcaster.connections.save("demo", {"sender": "sandbox"})
             await work(broadcaster)
 
+    before = set(threading.enumerate())
     asyncio.run(asyncio.wait_for(main(), 60))
-    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("wabroadcast")] == []
+    left = set(threading.enumerate()) - before
+    assert [thread.name for thread in left if thread.name.startswith("wabroadcast")] == []
 
 
 def stored_people(broadcaster: AsyncBroadcaster) -> list[dict[str, str]]:
