@@ -14,7 +14,7 @@ from wabroadcast_core.models.broadcast import find_past_start
 from wabroadcast_core.models.status import BroadcastStatus, MessageStatus
 from wabroadcast_core.sentence_texts import say
 from wabroadcast_core.store import attempts as attempt_store
-from wabroadcast_core.store import audit_log
+from wabroadcast_core.store import audit_log, wanted_statuses
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import messages as message_store
 from wabroadcast_core.store.changes import Changes
@@ -127,7 +127,7 @@ def sweep_broadcast(conn: Connection, broadcast_id: int, *, changes: Changes) ->
 
     :returns: whether more may be left.
     """
-    message_store.set_wanted_status(conn, status=MessageStatus.CANCELLED, broadcast_id=broadcast_id)
+    more = wanted_statuses.mark_cancelled(conn, broadcast_id)
     left = SWEEP_SIZE
     for present in _MESSAGE_FROM["cancel"]:
         left -= message_store.move_messages(
@@ -140,7 +140,7 @@ def sweep_broadcast(conn: Connection, broadcast_id: int, *, changes: Changes) ->
         )
         if left <= 0:
             return True
-    return False
+    return more
 
 
 def sweep_some(database: Database, broadcast_id: int, *, now: float) -> bool:
@@ -319,7 +319,7 @@ def control_batch(
         raise NotFoundError("batch", str(batch))
     if action == "resume":
         count = message_store.resume_batch(conn, broadcast_id=row["id"], batch=batch, now=now, changes=changes)
-        count += message_store.set_wanted_status(conn, status=None, broadcast_id=row["id"], batch=batch)
+        count += wanted_statuses.set_wanted_status(conn, status=None, broadcast_id=row["id"], batch=batch)
     else:
         # Twice: a message may move from one status to another between the statements of the first pass.
         count = sum(_stop_batch(conn, row["id"], action, batch=batch, changes=changes) for _ in range(2))
@@ -342,7 +342,7 @@ def _stop_batch(conn: Connection, broadcast_id: int, action: str, *, batch: int,
         )
         for present in _MESSAGE_FROM[action]
     )
-    return moved + message_store.set_wanted_status(conn, status=status, broadcast_id=broadcast_id, batch=batch)
+    return moved + wanted_statuses.set_wanted_status(conn, status=status, broadcast_id=broadcast_id, batch=batch)
 
 
 # --- one message -----------------------------------------------------------------------------------------------
@@ -366,13 +366,13 @@ def control_message(
         raise ConflictError(f"the broadcast is {row['status']}: its messages cannot be resumed", status=row["status"])
     if action == "resume":
         changed = message_store.resume_one(conn, key, now=now, changes=changes) or (
-            message["wanted"] is not None and message_store.set_wanted_status_of(conn, key, status=None)
+            message["wanted"] is not None and wanted_statuses.set_wanted_status_of(conn, key, status=None)
         )
     else:
         status = _MESSAGE_STATUS[action]
         changed = message_store.move_one(
             conn, key, among=_MESSAGE_FROM[action], status=status, changes=changes
-        ) or message_store.set_wanted_status_of(conn, key, status=status)
+        ) or wanted_statuses.set_wanted_status_of(conn, key, status=status)
     if not changed:
         present = message["status"]
         raise ConflictError(

@@ -220,31 +220,6 @@ def move_messages(
 # --- control ---------------------------------------------------------------------------------------------------
 
 
-def set_wanted_status(
-    conn: Connection, *, status: MessageStatus | None, broadcast_id: int, batch: int | None = None
-) -> int:
-    """Set the status that a broadcast's claimed messages get if they come back unsent.
-
-    :param batch: only messages of this batch.
-    :returns: for how many messages this is a change.
-    """
-    condition = (
-        "broadcast_id = :broadcast_id AND status = 'processing' AND coalesce(wanted, '') != coalesce(:wanted, '')"
-        + ("" if batch is None else " AND batch = :batch")
-    )
-    values = {"wanted": status, "broadcast_id": broadcast_id} | ({} if batch is None else {"batch": batch})
-    return conn.execute(text(f"UPDATE messages SET wanted = :wanted WHERE {condition}"), values).rowcount  # noqa: S608 - fixed parts only
-
-
-def set_wanted_status_of(conn: Connection, key: int, *, status: MessageStatus | None) -> bool:
-    """Set the status that one claimed message gets if it comes back unsent.
-
-    :returns: whether the message is claimed.
-    """
-    statement = text("UPDATE messages SET wanted = :wanted WHERE id = :key AND status = 'processing'")
-    return conn.execute(statement, {"wanted": status, "key": key}).rowcount == 1
-
-
 def move_one(
     conn: Connection, key: int, *, among: Iterable[MessageStatus], status: MessageStatus, changes: Changes
 ) -> bool:
