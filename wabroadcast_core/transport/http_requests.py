@@ -18,6 +18,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 import httpx
+from pydantic_core import from_json
 
 from wabroadcast_core.errors import (
     ConnectionDown,
@@ -37,6 +38,7 @@ LONGEST_REPLY: Final = 1024 * 1024  # bytes; reading stops there
 LONGEST_CONNECT: Final = 10.0  # seconds
 SHOWN_REPLY: Final = 200  # characters of a reply that an error's detail may contain
 CONNECT_SHARE: Final = 0.9  # of the whole time: what could not be sent fails before what has no answer
+_TOO_DEEP: Final = "recursion limit"  # in the error of from_json
 _DIRECT_OPTIONS: Final = frozenset(
     {"headers", "content", "json", "params", "data", "files"}
 )  # of SenderClient.exchange
@@ -195,7 +197,16 @@ async def _read_start(answer: httpx.Response) -> bytes:
 
 
 def read_json(content: bytes | str) -> Any:
-    """Parse a JSON document. Return None if it is not valid JSON."""
+    """Parse a JSON document. Return None if it is not valid JSON, or nested deeper than any provider's is.
+
+    The first parser has a limit of depth. Without it, a document could fill the stack, and whatever the garbage
+    collector finalizes just then would fail. The second one takes halves of surrogate pairs too, which cut texts have.
+    """
+    try:
+        return from_json(content)
+    except ValueError as error:
+        if _TOO_DEEP in str(error):
+            return None
     try:
         return json.loads(content)
     except (ValueError, RecursionError):

@@ -159,8 +159,8 @@ def test_senders_that_verify_calls_are_closed_when_they_are_no_longer_used(
 
     monkeypatch.setattr(FaultySender, "aclose", aclose, raising=False)
     with Broadcaster(settings, plugins=[FaultyPlugin()]) as broadcaster:
-        for _ in range(2):  # each save makes a new sender
-            broadcaster.connections.save("main", {"sender": "faulty"})
+        for messages in (1, 2):  # each change makes a new sender
+            broadcaster.connections.save("main", {"sender": "faulty", "rate": {"messages": messages}})
             broadcaster.webhooks.take("main", WebhookRequest("POST", {}, HEADERS, b"{}")).result(10)
         assert len(closed) == 1
 

@@ -100,3 +100,21 @@ def test_a_summary_blanks_everything_like_a_phone_number() -> None:
 
 def test_short_figures_are_not_blanked() -> None:
     assert blank_numbers("code 131026, HTTP 400") == "code 131026, HTTP 400"
+
+
+@pytest.mark.parametrize(
+    ("content", "document"),
+    [
+        pytest.param(b'{"id": "a"}', {"id": "a"}, id="object"),
+        pytest.param(b'{"text": "halo \\ud83d"}', {"text": "halo \ud83d"}, id="half-an-emoji"),
+        pytest.param('{"id": 1}'.encode("utf-16"), {"id": 1}, id="utf-16"),
+        pytest.param(
+            b'{"id": 12345678901234567890123}', {"id": 12345678901234567890123}, id="long-number"
+        ),
+        pytest.param(b"<html>", None, id="a-page"),
+        pytest.param(b"[" * 300 + b"]" * 300, None, id="deeper-than-any-answer"),
+        pytest.param(b"[" * 100_000, None, id="endless"),
+    ],
+)
+def test_a_document_is_read_unless_it_is_none_or_too_deep(content: bytes, document: object) -> None:
+    assert read_json(content) == document

@@ -88,7 +88,8 @@ def _key_of(broadcaster: Broadcaster, job_id: str) -> int:
 
 def test_the_english_of_our_sentences_is_found_where_it_stands(pages: FormBrowser, halaman: FormBrowser) -> None:
     assert len(PARTS) > 500
-    assert [part for part in PARTS if part in pages.open("/ui/settings/system").text] != []
+    english = pages.open("/ui/settings/system").text
+    assert [part for part in PARTS if part in english] != []
     assert english_on(halaman.open("/")) == []
 
 

@@ -214,7 +214,8 @@ def test_the_activity_is_filtered_by_who_what_and_when(pages: FormBrowser, broad
 
 def test_the_activity_goes_on_by_pages(pages: FormBrowser, broadcaster: Broadcaster) -> None:
     for place in range(60):
-        broadcaster.connections.save("toko", {"sender": "sandbox"}, actor=f"person {place}")
+        draft = {"sender": "sandbox", "rate": {"messages": place + 1}}
+        broadcaster.connections.save("toko", draft, actor=f"person {place}")
 
     first = pages.open("/ui/activity")
     second = first.follow("Older")
