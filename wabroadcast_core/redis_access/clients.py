@@ -12,6 +12,7 @@ from typing import Any
 
 import redis
 import redis.asyncio as async_redis
+from redis.client import Pipeline
 from redis.exceptions import NoScriptError
 
 from wabroadcast_core.forks import renew_after_fork
@@ -116,6 +117,31 @@ class GuardedRedis(redis.Redis):
                 self._breaker.on_error(error, began=began)
                 self._breaker.check()
                 return call(*args, **options)
+        except redis.RedisError as error:
+            self._breaker.on_error(error, began=began)
+            raise
+
+    def pipeline(self, transaction: bool = True, shard_hint: object = None) -> Pipeline:  # noqa: ARG002, FBT001, FBT002 - redis-py's own signature
+        """Return a pipeline with the same breaker. It is not repeated."""
+        return _GuardedPipeline(self, self._breaker, transaction=transaction)
+
+
+class _GuardedPipeline(Pipeline):
+    """Several commands that go to Redis together."""
+
+    def __init__(self, client: redis.Redis, breaker: Breaker, *, transaction: bool) -> None:
+        super().__init__(client.connection_pool, client.response_callbacks, transaction, None)
+        self._breaker = breaker
+
+    def execute(self, raise_on_error: bool = True) -> list[Any]:  # noqa: FBT001, FBT002 - as above
+        """Call Redis.
+
+        :raises NotAnsweringError: Redis did not answer a moment ago.
+        """
+        self._breaker.check()
+        began = time.monotonic()
+        try:
+            return super().execute(raise_on_error)
         except redis.RedisError as error:
             self._breaker.on_error(error, began=began)
             raise
