@@ -45,11 +45,10 @@ def test_a_part_of_another_type_is_refused_with_what_to_pass(given: dict[str, An
 
 
 def test_a_connection_in_the_place_of_an_engine_is_refused() -> None:
-    with (
-        create_engine("sqlite://").connect() as conn,
-        pytest.raises(SetupError, match="db_engine is a Connection: pass"),
-    ):
+    db_engine = create_engine("sqlite://")
+    with db_engine.connect() as conn, pytest.raises(SetupError, match="db_engine is a Connection: pass"):
         Broadcaster(db_engine=conn)  # type: ignore[arg-type]
+    db_engine.dispose()
 
 
 NAMESPACES = sorted(Broadcaster.__annotations__)

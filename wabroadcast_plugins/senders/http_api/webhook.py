@@ -131,8 +131,10 @@ class ReceiptEvents(Events):
         kinds = {word.lower(): kind for word, kind in self.statuses.items()}
         for event in self.find(document):
             kind = kinds.get(_text_at(event, self.status).lower())
+            if kind is None:
+                continue
             message_id, provider_id = _text_at(event, self.message_id), _text_at(event, self.provider_id)
-            if kind is None or not (message_id or provider_id):
+            if not (message_id or provider_id):
                 continue
             error = Rejected("failed", safe_detail(_text_at(event, self.reason))) if kind == "failed" else None
             at = time_of(_value_at(event, self.time))
