@@ -28,6 +28,7 @@ REFERENCE = ".nox/reference"  # the pages of `nox -s docs`
 RAM_DISK = Path("/dev/shm")  # noqa: S108 - each run has a directory of its own there
 RAM_DISK_BYTES = 2 * 1024**3  # free, so that all stores of the tests fit several times
 COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}  # without compiled modules a new process takes seconds to import them
+COMPILE = {"UV_COMPILE_BYTECODE": "1"}  # once, as pip does: else each of the processes that start together compiles all
 
 LOCKED = "constraints.txt"  # the versions that everything is tested with; `nox -s lock` renews it
 UNREACHABLE = (
@@ -77,7 +78,8 @@ if not FOUND:
 
 def install_group(session: nox.Session, group: str, *packages: str) -> None:
     afresh = ("--refresh-package", "wabroadcast") if session.venv_backend == "uv" else ()  # not from uv's cache
-    session.install("-c", LOCKED, *nox.project.dependency_groups(PROJECT, group), *packages, *afresh)
+    compiling = COMPILE if group == "tests" else {}
+    session.install("-c", LOCKED, *nox.project.dependency_groups(PROJECT, group), *packages, *afresh, env=compiling)
 
 
 def run_pytest(session: nox.Session, *arguments: str) -> None:
