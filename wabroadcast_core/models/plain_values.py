@@ -12,6 +12,8 @@ from wabroadcast_core.sentences import Sentence
 
 Plain: TypeAlias = str | int | float | bool | None
 
+_PLAIN_TYPES: Final = frozenset({str, int, bool, type(None)})
+_TEXT: Final = frozenset({str})
 _MOST_DIGITS: Final = 15  # a float has no more that are surely its own
 _LARGEST_WHOLE: Final = Decimal(10) ** 21
 
@@ -37,6 +39,8 @@ def plain_variables(given: Any) -> Any:
     if not isinstance(given, Mapping):
         text = "the variables are {type}: give values by name"
         raise OddValueError(Sentence("odd_variables", text, type=a_type(given)), column="variables")
+    if _PLAIN_TYPES.issuperset(map(type, given.values())) and _TEXT.issuperset(map(type, given)):
+        return dict(given)
     return {_name_of(name): _value_of(name, value) for name, value in given.items()}
 
 
@@ -133,6 +137,8 @@ def _text_of(given: Any) -> str | None:
 
     :raises TypeError: it is neither.
     """
+    if type(given) is str:
+        return given
     plain = _plain(given)
     if isinstance(plain, bool):
         raise TypeError

@@ -42,15 +42,17 @@ def find_excess(variables: Variables) -> str | None:
     """Return why variables are more or longer than the cells of a file can be; None for those of usual size."""
     if len(variables) > MOST_COLUMNS:
         return Sentence("many_variables", "there are more than {most} variables", most=MOST_COLUMNS)
-    if any(len(name) > LONGEST_VARIABLE for name in variables):
-        text = "the name of a variable is longer than {most} characters"
-        return Sentence("long_variable_name", text, most=LONGEST_VARIABLE)
-    lengths = {name: len(value) for name, value in variables.items() if isinstance(value, str)}
-    longest = max(lengths, key=lengths.__getitem__, default="")
-    if lengths.get(longest, 0) > LONGEST_FIELD:
-        text = "the value of {name!r} is longer than {most} KiB"
-        return Sentence("long_value", text, name=longest, most=LONGEST_FIELD // 1024)
-    if sum(lengths.values()) > LONGEST_ROW:
+    characters = 0
+    for name, value in variables.items():
+        if len(name) > LONGEST_VARIABLE:
+            text = "the name of a variable is longer than {most} characters"
+            return Sentence("long_variable_name", text, most=LONGEST_VARIABLE)
+        if isinstance(value, str):
+            if len(value) > LONGEST_FIELD:
+                text = "the value of {name!r} is longer than {most} KiB"
+                return Sentence("long_value", text, name=name, most=LONGEST_FIELD // 1024)
+            characters += len(value)
+    if characters > LONGEST_ROW:
         return Sentence("long_values", "the values are longer than {most} KiB together", most=LONGEST_ROW // 1024)
     return None
 
