@@ -15,6 +15,7 @@ from wabroadcast_core.errors import BroadcastError, SourceError
 from wabroadcast_core.models.plain_values import (
     OddValueError,
     a_type,
+    are_plain,
     name_text,
     number_text,
     plain_variables,
@@ -29,8 +30,6 @@ from wabroadcast_core.sentences import Sentence, foreign, sentence_of
 log = logging.getLogger(__name__)
 
 BLOCK = 100  # rows that are read at once where they are taken one by one
-_PLAIN: Final = frozenset({str, int, bool, NoneType})  # a float may be NaN
-_NAMES: Final = frozenset({str})
 _TEXTS: Final = frozenset({str, NoneType})
 
 
@@ -146,8 +145,7 @@ def _is_plain(row: AudienceRow) -> bool:
         type(row.number) is str
         and type(row.name) in _TEXTS
         and type(row.variables) is dict
-        and {*map(type, row.variables.values())} <= _PLAIN
-        and {*map(type, row.variables)} <= _NAMES
+        and are_plain(row.variables)
     )
 
 

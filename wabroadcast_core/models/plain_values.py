@@ -12,8 +12,8 @@ from wabroadcast_core.sentences import Sentence
 
 Plain: TypeAlias = str | int | float | bool | None
 
-_PLAIN_TYPES: Final = frozenset({str, int, bool, type(None)})
-_TEXT: Final = frozenset({str})
+_PLAIN_TYPES: Final = frozenset({str, int, bool, type(None)})  # a float may be NaN
+_NAME_TYPES: Final = frozenset({str})
 _MOST_DIGITS: Final = 15  # a float has no more that are surely its own
 _LARGEST_WHOLE: Final = Decimal(10) ** 21
 
@@ -29,6 +29,11 @@ class OddValueError(ValueError):
         self.column = column
 
 
+def are_plain(variables: Mapping[Any, Any]) -> bool:
+    """Return whether variables are plain already, as almost all are."""
+    return _PLAIN_TYPES.issuperset(map(type, variables.values())) and _NAME_TYPES.issuperset(map(type, variables))
+
+
 def plain_variables(given: Any) -> Any:
     """Return variables with plain values: None stands for none.
 
@@ -39,7 +44,7 @@ def plain_variables(given: Any) -> Any:
     if not isinstance(given, Mapping):
         text = "the variables are {type}: give values by name"
         raise OddValueError(Sentence("odd_variables", text, type=a_type(given)), column="variables")
-    if _PLAIN_TYPES.issuperset(map(type, given.values())) and _TEXT.issuperset(map(type, given)):
+    if are_plain(given):
         return dict(given)
     return {_name_of(name): _value_of(name, value) for name, value in given.items()}
 

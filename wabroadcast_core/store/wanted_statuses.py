@@ -1,4 +1,4 @@
-"""The statuses that claimed messages get if they come back unsent: somebody paused or cancelled them meanwhile."""
+"""The statuses that claimed messages get if they come back unsent after a pause or a cancel."""
 
 from sqlalchemy import Connection, text
 
