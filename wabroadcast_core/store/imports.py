@@ -6,7 +6,7 @@ from typing import TypeAlias
 from sqlalchemy import Connection, RowMapping, func, insert, select, update
 
 from wabroadcast_core.models.contact import OPEN_IMPORTS, ImportStatus
-from wabroadcast_core.sentences import pack_sentence, unpack_sentence
+from wabroadcast_core.sentences import unpack_sentence, write_text
 from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, as_json, clean_text, dialects, json_columns
 from wabroadcast_core.store.tables import import_rejections, imports
 
@@ -88,7 +88,7 @@ def end_import(
     statement = (
         update(imports)
         .where(imports.c.id == key, imports.c.rows == present, imports.c.status == ImportStatus.RUNNING)
-        .values(status=status, reason=reason and clean_text(pack_sentence(reason)), finished_at=now)
+        .values(status=status, reason=reason and clean_text(write_text(reason) or ""), finished_at=now)
     )
     return conn.execute(statement).rowcount == 1
 
@@ -118,9 +118,7 @@ _REJECT = dialects(
 def insert_rejections(conn: Connection, key: str, rows: Sequence[Rejection]) -> None:
     """Store rejected rows of an import."""
     if rows:
-        packed = [
-            (row, column and pack_sentence(column), pack_sentence(reason), cells) for row, column, reason, cells in rows
-        ]
+        packed = [(row, write_text(column), write_text(reason), cells) for row, column, reason, cells in rows]
         conn.execute(_REJECT.of(conn), {"import_id": key, "rows": as_json(packed)})
 
 
