@@ -8,7 +8,6 @@ from sqlalchemy import RowMapping
 from wabroadcast_core.audience.cells import lasting_cell
 from wabroadcast_core.audience.column_detection import REJECTED_HEADERS
 from wabroadcast_core.audience.table_files import csv_pieces
-from wabroadcast_core.sentences import unpack_sentence
 
 _UNKNOWN_TITLES = ("number", "name")
 
@@ -32,7 +31,7 @@ def _cells(row: RowMapping, width: int) -> list[str]:
         *cells[:width],
         *[None] * (width - len(cells)),
         row["row"],
-        str(unpack_sentence(row["reason"])),
+        str(row["reason"]),
         *cells[width:],
     )
     return list(map(_cell, shown))

@@ -34,7 +34,7 @@ from wabroadcast_core.models.contact import (
 )
 from wabroadcast_core.models.page import Page
 from wabroadcast_core.sentence_texts import say
-from wabroadcast_core.sentences import Sentence, unpack_sentence
+from wabroadcast_core.sentences import Sentence
 from wabroadcast_core.services.erasure import Erasure
 from wabroadcast_core.store import audit_log
 from wabroadcast_core.store import contacts as contact_store
@@ -115,7 +115,7 @@ class Contacts:
         return ImportReport(
             import_id=row["id"],
             status=row["status"],
-            reason=row["reason"] and unpack_sentence(row["reason"]),
+            reason=row["reason"],
             filename=row["filename"],
             rows=row["rows"],
             created=row["created"],
@@ -125,8 +125,8 @@ class Contacts:
             rejections=[
                 RejectedRow(
                     row=at["row"],
-                    column=at["column"] and unpack_sentence(at["column"]),
-                    reason=unpack_sentence(at["reason"]),
+                    column=at["column"],
+                    reason=at["reason"],
                 )
                 for at in rejections
             ],

@@ -6,8 +6,8 @@ from typing import TypeAlias
 from sqlalchemy import Connection, RowMapping, func, insert, select, update
 
 from wabroadcast_core.models.contact import OPEN_IMPORTS, ImportStatus
-from wabroadcast_core.sentences import unpack_sentence, write_text
-from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, as_json, clean_text, dialects, json_columns
+from wabroadcast_core.sentences import write_text
+from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, as_json, dialects, json_columns
 from wabroadcast_core.store.tables import import_rejections, imports
 
 Rejection: TypeAlias = tuple[int, str | None, str, str]
@@ -88,7 +88,7 @@ def end_import(
     statement = (
         update(imports)
         .where(imports.c.id == key, imports.c.rows == present, imports.c.status == ImportStatus.RUNNING)
-        .values(status=status, reason=reason and clean_text(write_text(reason) or ""), finished_at=now)
+        .values(status=status, reason=reason, finished_at=now)
     )
     return conn.execute(statement).rowcount == 1
 
@@ -137,5 +137,4 @@ def reasons_of(conn: Connection, key: str) -> dict[str, int]:
     """Return the number of rejected rows, by reason, the most frequent reason first."""
     column = import_rejections.c.reason
     statement = select(column, func.count()).where(import_rejections.c.import_id == key).group_by(column)
-    found = conn.execute(statement.order_by(func.count().desc(), column)).all()
-    return {unpack_sentence(reason): rows for reason, rows in found}
+    return dict(conn.execute(statement.order_by(func.count().desc(), column)).all())

@@ -355,7 +355,7 @@ imports = Table(
     Column("filename", Text),
     Column("options", Text, nullable=False),
     Column("status", Text, nullable=False),
-    Column("reason", Text),
+    Column("reason", SentenceText),
     _count("rows"),
     _count("created"),
     _count("updated"),
@@ -369,8 +369,8 @@ import_rejections = Table(
     metadata,
     Column("import_id", ForeignKey("imports.id", ondelete="CASCADE"), primary_key=True),
     Column("row", BigInteger, primary_key=True),
-    Column("column", Text),
-    Column("reason", Text, nullable=False),
+    Column("column", SentenceText),
+    Column("reason", SentenceText, nullable=False),
     Column("cells", Text),
 )
 
