@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.core.recovery.test_recover import await_end, check_none_lost_or_duplicated, submit_paced
+from tests.core.recovery.test_recover import BEGUN_SECONDS, await_end, check_none_lost_or_duplicated, submit_paced
 from tests.processes import start_worker
 from tests.stores import ON_SQLITE
 from tests.waiting import wait_for
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.slow, ON_SQLITE]
 
 RATE = 100
 AMOUNT = 120
-IN_FLIGHT = 20  # requests that one kill may hide
+BEGUN = int(RATE * BEGUN_SECONDS)
 
 
 def _broadcaster(settings: Settings) -> Broadcaster:
@@ -66,4 +66,4 @@ def test_what_a_crash_left_behind_the_last_commit_is_harmless(settings: Settings
 
     with _broadcaster(settings) as broadcaster, start_worker(settings):
         await_end(broadcaster, job_id)
-        check_none_lost_or_duplicated(broadcaster, gateway, job_id, in_flight=IN_FLIGHT)
+        check_none_lost_or_duplicated(broadcaster, gateway, job_id, in_flight=BEGUN)

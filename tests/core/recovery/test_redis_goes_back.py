@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from tests.core.recovery.history import Copy, Past, Replica
 from tests.core.recovery.test_recover import (
+    BEGUN_SECONDS,
     await_end,
     check_none_lost_or_duplicated,
     submit_paced,
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.slow
 
 RATE = 50
 LATENCY = 0.1
-IN_FLIGHT = 12  # requests: rate times latency, and those whose answers were not recorded yet
+BEGUN = int(RATE * BEGUN_SECONDS)
 
 
 @pytest.fixture
@@ -129,7 +130,7 @@ def test_workers_that_died_with_redis_leave_only_requests_in_flight_unknown_wher
     with running_workers(settings, 1):
         await_end(broadcaster, job_id)
 
-    check_none_lost_or_duplicated(broadcaster, gateway, job_id, in_flight=IN_FLIGHT)
+    check_none_lost_or_duplicated(broadcaster, gateway, job_id, in_flight=BEGUN)
 
 
 @ON_SQLITE
