@@ -4,6 +4,7 @@ import io
 import re
 import zipfile
 from collections.abc import Mapping, Sequence
+from functools import cache
 from string import Formatter
 from typing import Any
 
@@ -30,7 +31,12 @@ Forms = Mapping[str, tuple[Fields, Sequence[str]]]  # by what is wrong: what is 
 INDONESIAN = catalogue("id")
 TABLES = {**OF_THE_CORE, **DOCTOR}
 SETTING = f"{CORE}setting."  # the label or hint of a setting; the pages below show whether one is missing
-ENGLISH = {code: texts for code, texts in sentence_texts().items() if code != FOREIGN}
+
+
+@cache
+def english() -> Mapping[str, set[str]]:
+    """Return the English texts of each code; found when first asked for, since all sources are read."""
+    return {code: texts for code, texts in sentence_texts().items() if code != FOREIGN}
 
 
 def places_of(text: str) -> set[str]:
@@ -45,12 +51,15 @@ def _longest_part(text: str) -> str:
     return max((literal.strip() for literal, _, _, _ in Formatter().parse(text)), key=len)
 
 
-PARTS = {  # what shows that a sentence is said in English; a single word shows nothing
-    code: re.compile(rf"\b{re.escape(part)}")
-    for code, texts in ENGLISH.items()
-    for part in map(_longest_part, texts)
-    if len(re.findall("[A-Za-z]+", part)) > 1 and part not in INDONESIAN.get(f"{CORE}{code}", "")
-}
+@cache
+def telling_parts() -> Mapping[str, re.Pattern[str]]:
+    """Return by code what shows that a sentence is said in English; a single word shows nothing."""
+    return {
+        code: re.compile(rf"\b{re.escape(part)}")
+        for code, texts in english().items()
+        for part in map(_longest_part, texts)
+        if len(re.findall("[A-Za-z]+", part)) > 1 and part not in INDONESIAN.get(f"{CORE}{code}", "")
+    }
 
 
 def english_in(page: ShownPage) -> list[str]:
@@ -58,7 +67,7 @@ def english_in(page: ShownPage) -> list[str]:
     main = page.find("main")
     marked = [part.get_text() for part in main.select("[lang=en]")]
     said = " ".join(main.get_text(" ").split())
-    return [*marked, *(code for code, part in PARTS.items() if part.search(said))]
+    return [*marked, *(code for code, part in telling_parts().items() if part.search(said))]
 
 
 # --- the texts ---------------------------------------------------------------------------------------------------
@@ -67,7 +76,7 @@ def english_in(page: ShownPage) -> list[str]:
 def test_each_sentence_of_the_core_has_an_indonesian_text_with_the_same_places() -> None:
     wrong = {
         code: texts
-        for code, texts in ENGLISH.items()
+        for code, texts in english().items()
         if {frozenset(places_of(text)) for text in texts}
         != {frozenset(places_of(INDONESIAN.get(f"{CORE}{code}", "{}")))}
     }
@@ -78,11 +87,11 @@ def test_each_sentence_of_the_core_has_an_indonesian_text_with_the_same_places()
 def test_each_indonesian_text_of_the_core_has_its_sentence() -> None:
     codes = {key.removeprefix(CORE) for key in INDONESIAN if key.startswith(CORE) and not key.startswith(SETTING)}
 
-    assert codes - ENGLISH.keys() == set()
+    assert codes - english().keys() == set()
 
 
 def test_each_code_has_one_text_but_for_the_form_for_one() -> None:
-    several = {code for code, texts in ENGLISH.items() if len(texts) > 1}
+    several = {code for code, texts in english().items() if len(texts) > 1}
 
     assert several == {"cells_hold", *(code.removesuffix(ONE) for code in TABLES if code.endswith(ONE))}
 
