@@ -20,9 +20,8 @@ nox.options.default_venv_backend = "uv|virtualenv"  # uv installs in seconds wha
 nox.options.report = ".nox/report.json"  # the seconds of each session, which .ci/run prints
 
 CORES = os.cpu_count() or 1
-TOGETHER = ("-n", str(2 * CORES + 1), "--dist", "worksteal")  # tests wait for processes and disks most of the time
-FEW = ("-n", str(CORES), "--dist", "worksteal")  # they wait too, but their processes must get their time when due
-RERUN = ("--reruns", "2")  # for tests that judge times: a machine that stalls fails one once, a defect every time
+TOGETHER = ("--forks", str(4 * CORES))  # tests wait for processes and disks most of the time
+FEW = ("--timed-forks", str(CORES))  # they wait too, but their processes must get their time when due
 BRIEF = ("-m", "not slow and not timed", "-k", "not postgresql and not mariadb", "--brief")  # on a second Python
 REFERENCE = ".nox/reference"  # the pages of `nox -s docs`
 RAM_DISK = Path("/dev/shm")  # noqa: S108 - each run has a directory of its own there
@@ -122,8 +121,7 @@ def tests(session: nox.Session) -> None:
         if session.python not in {*FOUND[:1], None}:
             run_pytest(session, *TOGETHER, *BRIEF)
             return
-        run_pytest(session, *TOGETHER, "-m", "not timed and not door")
-        run_pytest(session, *FEW, *RERUN, "-m", "timed and not door")
+        run_pytest(session, *TOGETHER, *FEW, "-m", "not door")
 
 
 @nox.session

@@ -1,15 +1,16 @@
 """What the tests share: real parts only. Each store test runs on SQLite and on PostgreSQL."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import hypothesis
 import pytest
 
-from tests.dealing import deal, thin_out
+from tests.dealing import share_out, thin_out
 from tests.disks import MountRefusedError, mounted_disk
 from tests.servers import MariaServer, PostgresCluster
+from tests.side_by_side import Rounds, SideBySide
 from tests.stores import installation_settings, migrate_store, opened, shared_statements
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
@@ -29,21 +30,37 @@ SLOW_FIXTURES = {"worker", *SHARED_SERVERS, "serve", "command"}  # they start a 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--brief", action="store_true", help="of the tests that open a store, run only one of each module")
+    parser.addoption("--forks", type=int, default=0, help="run the tests in so many processes")
+    parser.addoption("--timed-forks", type=int, default=1, help="with --forks: those that judge times, in so many")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--forks"):
+        config.pluginmanager.register(SideBySide(lambda items: _rounds_of(items, config)))
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
-    """Mark slow tests before any is deselected, then order what is left for the workers of xdist."""
+    """Mark slow tests before any is deselected."""
     for item in items:
-        _mark_slow(item)
+        _mark(item)
     yield
     if config.getoption("--brief"):
         items[:], dropped = thin_out(items, module_of=_module_of, is_costly=_opens_store)
         config.hook.pytest_deselected(items=dropped)
-    if workers := getattr(config, "workerinput", {}).get("workercount"):
-        long = [item for item in items if _is_long(item)]
-        short = [item for item in items if not _is_long(item)]
-        items[:] = deal(long, short, workers=workers)
+
+
+def _rounds_of(items: Sequence[pytest.Item], config: pytest.Config) -> Rounds:
+    """Return what runs side by side, and what judges times, which runs afterwards with few others."""
+    timed = [item for item in items if _is_timed(item)]
+    others = [item for item in items if not _is_timed(item)]
+    shares = ((config.getoption("--forks"), others), (config.getoption("--timed-forks"), timed))
+    place_of = {item: place for place, item in enumerate(items)}
+    return [(forks, [[place_of[item] for item in unit] for unit in _units_of(tests)]) for forks, tests in shares]
+
+
+def _units_of(items: Sequence[pytest.Item]) -> list[list[pytest.Item]]:
+    return share_out(items, module_of=_module_of, is_long=_is_long, shares_server=_shares_server)
 
 
 def _module_of(item: pytest.Item) -> str:
@@ -51,19 +68,34 @@ def _module_of(item: pytest.Item) -> str:
 
 
 def _opens_store(item: pytest.Item) -> bool:
-    return "sqlite_store" in getattr(item, "fixturenames", ())
+    return "sqlite_store" in _fixtures_of(item)
 
 
-def _mark_slow(item: pytest.Item) -> None:
-    """Mark a test as slow by the fixtures it uses; tests that start processes themselves have the mark written."""
-    uses_slow = isinstance(item, pytest.Function) and not SLOW_FIXTURES.isdisjoint(item.fixturenames)
-    if uses_slow and item.get_closest_marker("slow") is None:
-        item.add_marker("slow")
+def _shares_server(item: pytest.Item) -> bool:
+    return not SHARED_SERVERS.isdisjoint(_fixtures_of(item))
 
 
 def _is_long(item: pytest.Item) -> bool:
-    """Return whether a test waits for processes of its own: those of a module that share a server stay together."""
-    return item.get_closest_marker("slow") is not None and SHARED_SERVERS.isdisjoint(getattr(item, "fixturenames", ()))
+    return item.get_closest_marker("slow") is not None
+
+
+def _is_timed(item: pytest.Item) -> bool:
+    return item.get_closest_marker("timed") is not None
+
+
+def _fixtures_of(item: pytest.Item) -> Sequence[str]:
+    return getattr(item, "fixturenames", ())
+
+
+def _mark(item: pytest.Item) -> None:
+    """Mark a test as slow by the fixtures it uses; tests that start processes themselves have the mark written.
+
+    One that judges times may run three times: a machine that stalls fails it once, a defect every time.
+    """
+    if not _is_long(item) and not SLOW_FIXTURES.isdisjoint(_fixtures_of(item)):
+        item.add_marker("slow")
+    if _is_timed(item):
+        item.add_marker(pytest.mark.flaky(reruns=2))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,21 +1,38 @@
-"""Which tests run on a second Python, and the order of the tests where several processes share them."""
+"""Which tests run on a second Python, and how they are shared out where several processes run them."""
 
-import math
+import itertools
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 Test = TypeVar("Test")
 
+MOST = 20  # tests of one unit that need not stay together: the last ones end at about the same time
 
-def deal(long: Sequence[Test], short: Sequence[Test], *, workers: int) -> list[Test]:
-    """Return all tests in an order in which each worker begins with its share of the long ones.
 
-    Work stealing gives each worker an equal part of the list and moves tests from the ends of the parts. So the tests
-    that run last are short, and no worker is left with several long ones.
+def share_out(
+    tests: Sequence[Test],
+    *,
+    module_of: Callable[[Test], str],
+    is_long: Callable[[Test], bool],
+    shares_server: Callable[[Test], bool],
+) -> list[list[Test]]:
+    """Return units of tests, each for one process, the longest first.
+
+    A module whose tests share a server is one unit, since each process would start it anew. Long tests stand alone,
+    and the others of a module together, at most MOST of them.
     """
-    share = math.ceil(len(short) / workers)
-    parts = ([*long[place::workers], *short[place * share : (place + 1) * share]] for place in range(workers))
-    return [test for part in parts for test in part]
+    together: list[list[Test]] = []
+    alone: list[list[Test]] = []
+    parts: list[list[Test]] = []
+    for _, members in itertools.groupby(tests, module_of):
+        module = list(members)
+        if any(map(shares_server, module)):
+            together.append(module)
+            continue
+        alone += [[test] for test in module if is_long(test)]
+        short = [test for test in module if not is_long(test)]
+        parts += [short[start : start + MOST] for start in range(0, len(short), MOST)]
+    return [*together, *alone, *parts]
 
 
 def thin_out(

@@ -1,0 +1,206 @@
+"""Runs the tests side by side, in processes that are forked when all tests are collected.
+
+An interpreter of its own for each process would import and collect everything again: 15 to 30 seconds of a processor
+for each of them, a fifth of the whole run. Who runs a few tests needs none of this.
+"""
+
+import gc
+import os
+import random
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Unit = list[int]  # places of tests that one process runs in this order
+Rounds = Sequence[tuple[int, Sequence[Unit]]]  # one after another: how many processes, and what they run
+
+_FORK = get_context("fork")
+_STOP: Unit = []
+
+
+class SideBySide:
+    """The plugin of pytest: runs what was collected, and shows what the forked processes report.
+
+    :param rounds_of: returns the rounds for the collected tests.
+    """
+
+    def __init__(self, rounds_of: Callable[[Sequence[pytest.Item]], Rounds]) -> None:
+        self._rounds_of = rounds_of
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        if session.testsfailed or session.config.option.collectonly:
+            return None  # pytest's own loop says so
+        session.config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]  # one for all
+        _terminal_of(session.config).showfspath = False  # the files of the tests alternate
+        gc.freeze()  # what was collected stays: no process looks through it again
+        for processes, units in self._rounds_of(session.items):
+            _Round(session, units).run(processes)
+        return True
+
+
+class _Round:
+    """Tests that are given to processes as these ask for more."""
+
+    def __init__(self, session: pytest.Session, units: Sequence[Unit]) -> None:
+        self._session = session
+        self._units = deque(units)
+        self._runners: dict[Connection, _Runner] = {}
+
+    def run(self, processes: int) -> None:
+        try:
+            for _ in range(min(processes, len(self._units))):
+                self._start()
+            while self._runners:
+                for pipe in wait(list(self._runners)):
+                    assert isinstance(pipe, Connection)
+                    self._attend(self._runners[pipe])
+                self._heed_stop()
+        finally:
+            for runner in self._runners.values():
+                runner.process.kill()
+
+    def _start(self) -> None:
+        runner = _Runner(self._session, others=list(self._runners))
+        self._runners[runner.pipe] = runner
+        runner.give(self._next_unit())
+
+    def _next_unit(self) -> Unit:
+        return self._units.popleft() if self._units else _STOP
+
+    def _heed_stop(self) -> None:
+        if self._session.shouldfail or self._session.shouldstop:
+            self._units.clear()
+
+    def _attend(self, runner: "_Runner") -> None:
+        """Do what the next message of a process asks for."""
+        match runner.receive():
+            case "begins", place:
+                runner.begins(place)
+            case "report", content:
+                self._show(content)
+            case "ends", place:
+                runner.running = None
+                self._session.config.hook.pytest_runtest_logfinish(**self._named(place))
+            case "wants more", _:
+                runner.give(self._next_unit())
+            case "failed", text:
+                raise RuntimeError(text)
+            case None:
+                self._bury(runner)
+
+    def _show(self, content: dict[str, Any]) -> None:
+        config = self._session.config
+        report = config.hook.pytest_report_from_serializable(config=config, data=content)
+        config.hook.pytest_runtest_logreport(report=report)
+
+    def _named(self, place: int) -> dict[str, Any]:
+        item = self._session.items[place]
+        return {"nodeid": item.nodeid, "location": item.location}
+
+    def _bury(self, runner: "_Runner") -> None:
+        """Report the test that a process died in, and let another one run the rest."""
+        del self._runners[runner.pipe]
+        runner.process.join()
+        if runner.running is not None:
+            text = f"the process that ran this test ended with {runner.process.exitcode}"
+            names = self._named(runner.running)
+            report = pytest.TestReport(**names, keywords={}, outcome="failed", longrepr=text, when="call")
+            self._session.config.hook.pytest_runtest_logreport(report=report)
+        if runner.left:
+            self._units.appendleft(runner.left)
+            self._start()
+
+
+class _Runner:
+    """One forked process, as the one that forked it knows it.
+
+    :param others: the pipes to other processes, which this one must not hold open.
+    """
+
+    def __init__(self, session: pytest.Session, *, others: Sequence[Connection]) -> None:
+        self.pipe, theirs = _FORK.Pipe()
+        self.running: int | None = None
+        self.left: Unit = []
+        self.process = _FORK.Process(target=_run, args=(session, theirs, [self.pipe, *others]))
+        self.process.start()
+        theirs.close()
+
+    def receive(self) -> tuple[str, Any] | None:
+        """Return the next message; None if the process has ended."""
+        try:
+            kind, content = self.pipe.recv()
+        except (EOFError, ConnectionResetError):
+            return None
+        return kind, content
+
+    def give(self, unit: Unit) -> None:
+        self.left += unit
+        self.pipe.send(unit)
+
+    def begins(self, place: int) -> None:
+        self.left.remove(place)
+        self.running = place
+
+
+class _Reporter:
+    """Sends the reports of a forked process to the one that shows them."""
+
+    def __init__(self, config: pytest.Config, pipe: Connection) -> None:
+        self._config = config
+        self._pipe = pipe
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        content = self._config.hook.pytest_report_to_serializable(config=self._config, report=report)
+        self._pipe.send(("report", content))
+
+
+def _run(session: pytest.Session, pipe: Connection, others: Sequence[Connection]) -> None:
+    """Run tests in this process, which was just forked, until there are no more."""
+    for other in others:
+        other.close()
+    random.seed()  # else all forked processes draw the same numbers
+    _separate(session.config)
+    session.config.pluginmanager.register(_Reporter(session.config, pipe))
+    try:
+        for place, following in _pairs(pipe):
+            pipe.send(("begins", place))
+            item, nextitem = session.items[place], None if following is None else session.items[following]
+            session.config.hook.pytest_runtest_protocol(item=item, nextitem=nextitem)
+            pipe.send(("ends", place))
+    except (EOFError, BrokenPipeError, KeyboardInterrupt):
+        return  # the process that shows the reports has ended
+    except BaseException:  # noqa: BLE001 - the other process raises it
+        pipe.send(("failed", traceback.format_exc()))
+
+
+def _pairs(pipe: Connection) -> Iterator[tuple[int, int | None]]:
+    """Yield each test with the one that follows it: what both use stays."""
+    places = deque(pipe.recv())
+    while places:
+        place = places.popleft()
+        if not places:
+            pipe.send(("wants more", None))
+            places.extend(pipe.recv())
+        yield place, places[0] if places else None
+
+
+def _separate(config: pytest.Config) -> None:
+    """Let this process show nothing, and capture output in files of its own."""
+    _terminal_of(config)._tw._file = Path(os.devnull).open("w")  # noqa: SIM115 - until the process ends
+    capturing: Any = config.pluginmanager.get_plugin("capturemanager")
+    capturing.stop_global_capturing()
+    capturing.start_global_capturing()
+    capturing.suspend_global_capture()
+
+
+def _terminal_of(config: pytest.Config) -> pytest.TerminalReporter:
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    assert isinstance(reporter, pytest.TerminalReporter)
+    return reporter
