@@ -60,7 +60,7 @@ def _rounds_of(items: Sequence[pytest.Item], config: pytest.Config) -> Rounds:
 
 
 def _units_of(items: Sequence[pytest.Item]) -> list[list[pytest.Item]]:
-    return share_out(items, module_of=_module_of, is_long=_is_long, shares_server=_shares_server)
+    return share_out(items, module_of=_module_of, is_long=_is_long, shares_fixture=_shares_fixture)
 
 
 def _module_of(item: pytest.Item) -> str:
@@ -71,8 +71,10 @@ def _opens_store(item: pytest.Item) -> bool:
     return "sqlite_store" in _fixtures_of(item)
 
 
-def _shares_server(item: pytest.Item) -> bool:
-    return not SHARED_SERVERS.isdisjoint(_fixtures_of(item))
+def _shares_fixture(item: pytest.Item) -> bool:
+    """Return whether a test uses a fixture that is made once for its module."""
+    found = item._fixtureinfo.name2fixturedefs.values() if isinstance(item, pytest.Function) else ()
+    return any(definition.scope == "module" for definitions in found for definition in definitions)
 
 
 def _is_long(item: pytest.Item) -> bool:

@@ -14,11 +14,11 @@ def share_out(
     *,
     module_of: Callable[[Test], str],
     is_long: Callable[[Test], bool],
-    shares_server: Callable[[Test], bool],
+    shares_fixture: Callable[[Test], bool],
 ) -> list[list[Test]]:
     """Return units of tests, each for one process, the longest first.
 
-    A module whose tests share a server is one unit, since each process would start it anew. Long tests stand alone,
+    A module whose tests share a fixture is one unit, since each process would make it anew. Long tests stand alone,
     and the others of a module together, at most MOST of them.
     """
     together: list[list[Test]] = []
@@ -26,7 +26,7 @@ def share_out(
     parts: list[list[Test]] = []
     for _, members in itertools.groupby(tests, module_of):
         module = list(members)
-        if any(map(shares_server, module)):
+        if any(map(shares_fixture, module)):
             together.append(module)
             continue
         alone += [[test] for test in module if is_long(test)]

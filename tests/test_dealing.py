@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from tests.dealing import MOST, share_out, thin_out
 
-TESTS = st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from(["long", "short", "served"])), max_size=120).map(
+TESTS = st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from(["long", "short", "sharing"])), max_size=120).map(
     lambda parts: [f"{module}::{kind}-{place}" for place, (module, kind) in enumerate(sorted(parts))]
 )
 
@@ -16,7 +16,7 @@ def module_of(test: str) -> str:
 
 def shared_out(tests: list[str]) -> list[list[str]]:
     return share_out(
-        tests, module_of=module_of, is_long=lambda test: "long" in test, shares_server=lambda test: "served" in test
+        tests, module_of=module_of, is_long=lambda test: "long" in test, shares_fixture=lambda test: "sharing" in test
     )
 
 
@@ -26,22 +26,22 @@ def test_each_test_is_in_one_unit(tests: list[str]) -> None:
 
 
 @given(TESTS)
-def test_units_are_short_unless_their_tests_share_a_server(tests: list[str]) -> None:
-    served = {module_of(test) for test in tests if "served" in test}
+def test_units_are_short_unless_their_tests_share_a_fixture(tests: list[str]) -> None:
+    sharing = {module_of(test) for test in tests if "sharing" in test}
 
     for unit in shared_out(tests):
         modules = {module_of(test) for test in unit}
         assert len(modules) == 1
-        if modules <= served:
+        if modules <= sharing:
             assert unit == [test for test in tests if module_of(test) in modules]
         else:
             assert len(unit) <= (1 if any("long" in test for test in unit) else MOST)
 
 
 def test_what_takes_longest_is_given_out_first() -> None:
-    tests = ["a::short", "b::long", "b::short", "c::served"]
+    tests = ["a::short", "b::long", "b::short", "c::sharing"]
 
-    assert shared_out(tests) == [["c::served"], ["b::long"], ["a::short"], ["b::short"]]
+    assert shared_out(tests) == [["c::sharing"], ["b::long"], ["a::short"], ["b::short"]]
 
 
 def test_of_the_costly_tests_of_a_module_one_is_kept() -> None:
