@@ -9,8 +9,8 @@ const { events, snapshot } = document.body.dataset;
 const language = document.documentElement.lang;
 const number = new Intl.NumberFormat(language, { maximumFractionDigits: 1 });
 const sign = document.getElementById("live");
-const states = new Map();
-let source = null, watch = 0, poll = 0, heardAt = 0, isFresh = false, failures = 0, lostSince = null, shown = "";
+const states = new Map(), latest = new Map(); // by the id of the broadcast
+let source = null, watch = 0, poll = 0, heardAt = 0, isFresh = false, failures = 0, lostSince = null, shown = "", pageJob = "";
 
 export function startLive() {
   if (!events) return;
@@ -73,13 +73,14 @@ function startPolling() {
   again();
 }
 
-// Fetch the snapshot and show it; false if that failed.
+// Fetch the snapshot and show it, unless a newer one came meanwhile; false if that failed.
 async function look() {
+  const before = shown;
   try {
     const answer = await fetch(snapshot, { headers: { Accept: "application/json" }, cache: "no-store" });
     if (!answer.ok) return false;
     const content = await answer.json();
-    show(content.jobId ? { broadcast: content } : content);
+    if (shown === before) show(content.jobId ? { broadcast: content } : content);
     return true;
   } catch {
     return false;
@@ -97,7 +98,9 @@ function tell(kind) {
 
 function show(content) {
   shown = JSON.stringify(content);
+  pageJob = content.broadcast?.jobId ?? "";
   for (const one of content.broadcasts ?? [content.broadcast]) {
+    latest.set(one.jobId, one);
     const places = content.broadcast ? [document] : document.querySelectorAll(`[data-job="${CSS.escape(one.jobId)}"]`);
     for (const place of places) fill(place, one);
     if (hasNewState(one, content.broadcast ? document.body : places[0])) for (const place of places) place.querySelectorAll("[data-part]").forEach(renew);
@@ -133,9 +136,12 @@ function hasNewState(one, place) {
   return known === undefined ? first !== undefined && first !== status : known !== state;
 }
 
-// Put the present HTML of a part into its place.
+// Put the present HTML of a part into its place. Its numbers may be older than what was shown meanwhile.
 export async function renew(element) {
   if (element.contains(document.activeElement)) return;
   const answer = await fetch(element.dataset.part, { headers: { "X-Requested-With": "fetch" }, cache: "no-store" });
-  if (answer.ok && !answer.redirected) element.innerHTML = await answer.text();
+  if (!answer.ok || answer.redirected) return;
+  element.innerHTML = await answer.text();
+  const one = latest.get(element.closest("[data-job]")?.dataset.job ?? pageJob);
+  if (one) fill(element, one);
 }

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import APIResponse, Browser, Page, Route, expect
 
 from tests.host.dashboard.browser import tab
 from tests.host.programs import Served
@@ -103,6 +103,24 @@ def test_live_numbers_never_go_backwards_and_end_as_the_api_says(person: Page, s
     assert seen == sorted(seen)
     assert len(set(seen)) > 2
     assert counts_of(server, job_id)["counts"]["sent"] == 300
+
+
+def test_a_part_of_the_page_that_arrives_late_brings_no_old_numbers(person: Page, server: Served) -> None:
+    job_id = people(server, 200, rate={"messages": 100, "perSeconds": 1})
+    late: list[tuple[Route, APIResponse]] = []
+    person.route("**/*part=pace", lambda route: late.append((route, route.fetch())))
+    person.goto(f"{server.url}/ui/broadcasts/{job_id}")
+    sent = person.locator('[data-live="counts.sent"]').first
+    expect(sent).to_have_text("200", timeout=WAIT_MS)
+    old = [answer.text() for _, answer in late if '"counts.sent">200<' not in answer.text()]
+
+    for route, answer in reversed(late):
+        person.evaluate("document.querySelector('#pace > *').className = 'replaced'")
+        route.fulfill(response=answer)
+        expect(person.locator("#pace > .replaced")).to_have_count(0)
+
+    assert old != []
+    assert sent.inner_text() == "200"
 
 
 def test_pause_is_one_click_on_any_page_and_nothing_starts_afterwards(person: Page, server: Served) -> None:
