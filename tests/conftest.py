@@ -21,6 +21,7 @@ from wabroadcast_core.testing.gateway import Gateway
 from wabroadcast_core.worker import Worker
 
 hypothesis.settings.register_profile("untimed", deadline=None)  # a busy machine makes any example slow
+hypothesis.settings.register_profile("brief", deadline=None, max_examples=20)
 hypothesis.settings.load_profile("untimed")
 
 QUICK = {"heartbeat_seconds": 0.3, "lease_seconds": 1.5, "recover_seconds": 1.0, "stop_seconds": 5.0}
@@ -29,12 +30,15 @@ SLOW_FIXTURES = {"worker", *SHARED_SERVERS, "serve", "command"}  # they start a 
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--brief", action="store_true", help="of the tests that open a store, run only one of each module")
+    brief = "of the tests that open a store, run only one of each module, and try fewer examples of a property"
+    parser.addoption("--brief", action="store_true", help=brief)
     parser.addoption("--forks", type=int, default=0, help="run the tests in so many processes")
     parser.addoption("--timed-forks", type=int, default=1, help="with --forks: those that judge times, in so many")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--brief"):
+        hypothesis.settings.load_profile("brief")
     if config.getoption("--forks"):
         config.pluginmanager.register(SideBySide(lambda items: _rounds_of(items, config)))
 
