@@ -4,7 +4,8 @@ It is plain ASGI in the Litestar host too, because there are many such calls, on
 path of a framework from a request to a handler would cost more than everything that is done here.
 """
 
-from wabroadcast_core.asgi.future_waiter import FutureWaiter
+import asyncio
+
 from wabroadcast_core.asgi.protocol import ASGIApp, Receive, Scope, Send, http_app, send_response
 from wabroadcast_core.asgi.webhook_reader import ClientDisconnectedError, WebhookReader
 from wabroadcast_core.broadcaster import Broadcaster
@@ -38,11 +39,11 @@ async def _take(broadcaster: Broadcaster, reader: WebhookReader, scope: Scope, r
     :returns: the text to answer a handshake with; None for any other call.
     """
     check_method(scope["method"])
-    name, intake, waiter = last_segment(scope["path"]), broadcaster.webhooks, FutureWaiter.of_loop()
+    name, intake = last_segment(scope["path"]), broadcaster.webhooks
     if not intake.knows(name):
         try:
-            await waiter.wait_for(intake.find(name))
+            await asyncio.wrap_future(intake.find(name))
         except NotFoundError:
             await reader.read(scope, receive)  # its size or its fields may be refused, as of any connection
             raise
-    return await waiter.wait_for(intake.take(name, await reader.read(scope, receive)))
+    return await intake.take_on_loop(name, await reader.read(scope, receive))

@@ -22,16 +22,22 @@ def find_connection(conn: Connection, name: str) -> RowMapping | None:
     return conn.execute(statement).mappings().one_or_none()
 
 
+_FIND = select(connections).where(  # this one and the next are built once, because they run for every webhook call
+    connections.c.name.in_(bindparam("names", expanding=True)), connections.c.state != DELETED
+)
+_OF_KINDS = select(connections).where(
+    connections.c.sender.in_(bindparam("kinds", expanding=True)), connections.c.state != DELETED
+)
+
+
 def find_connections(conn: Connection, names: Iterable[str]) -> Sequence[RowMapping]:
     """Return the rows of those connections that exist."""
-    statement = select(connections).where(connections.c.name.in_(list(names)), connections.c.state != DELETED)
-    return conn.execute(statement).mappings().all()
+    return conn.execute(_FIND, {"names": list(names)}).mappings().all()
 
 
 def connections_of_kinds(conn: Connection, kinds: Iterable[str]) -> Sequence[RowMapping]:
     """Return the rows of the connections with these kinds of sender."""
-    statement = select(connections).where(connections.c.sender.in_(list(kinds)), connections.c.state != DELETED)
-    return conn.execute(statement).mappings().all()
+    return conn.execute(_OF_KINDS, {"kinds": list(kinds)}).mappings().all()
 
 
 _GET = select(connections).where(connections.c.id == bindparam("key"))  # built once, because every claim runs it
@@ -117,13 +123,19 @@ def change_connection(conn: Connection, key: int, *, sender: str, settings: byte
     conn.execute(statement.values(**values, revision=connections.c.revision + 1))
 
 
+_NOTE_RECEIPT = (
+    update(connections)
+    .where(
+        connections.c.id == bindparam("key"),
+        connections.c.last_receipt_at.is_(None) | (connections.c.last_receipt_at < bindparam("before")),
+    )
+    .values(last_receipt_at=bindparam("now"))
+)
+
+
 def note_receipt(conn: Connection, key: int, *, now: float) -> None:
     """Record that a receipt of a connection was processed now, unless one was a moment ago."""
-    statement = update(connections).where(
-        connections.c.id == key,
-        connections.c.last_receipt_at.is_(None) | (connections.c.last_receipt_at < now - RECEIPT_SECONDS),
-    )
-    conn.execute(statement.values(last_receipt_at=now))
+    conn.execute(_NOTE_RECEIPT, {"key": key, "before": now - RECEIPT_SECONDS, "now": now})
 
 
 def delete_connection(conn: Connection, key: int) -> None:
