@@ -1,6 +1,5 @@
 """What is stored of a verified webhook call: what its sender parses later, and not the proof."""
 
-from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
 from wabroadcast_core.models.receipt import WebhookRequest
@@ -26,5 +25,5 @@ class KeepsCalls(Protocol):
 
 def kept_call(request: WebhookRequest) -> WebhookRequest:
     """Return a call without its query and its headers, in which most proofs are. The type of the body stays."""
-    headers = {name: value for name, value in request.headers.items() if name in KEPT_HEADERS}
-    return replace(request, query={}, headers=headers)
+    headers = {name: request.headers[name] for name in KEPT_HEADERS if name in request.headers}
+    return WebhookRequest(request.method, {}, headers, request.body, request.form)

@@ -15,7 +15,7 @@ from wabroadcast_core.errors import (
 )
 from wabroadcast_core.inbound.intake import WebhookIntake
 from wabroadcast_core.inbound.refusals import REFUSAL
-from wabroadcast_core.inbound.webhook_forms import FIELDS, FORM_BYTES, WebhookForm
+from wabroadcast_core.inbound.webhook_forms import FIELDS, FORM_BYTES, WebhookForm, is_form
 from wabroadcast_core.models.receipt import WebhookRequest
 from wabroadcast_core.problems import Problem, describe, problem_of
 
@@ -103,8 +103,7 @@ def largest_body(headers: Mapping[str, str], *, most_bytes: int) -> int:
     :param most_bytes: the largest body of any call.
     :raises TooLargeError: the headers announce a larger one.
     """
-    is_form = WebhookForm(headers.get("content-type", ""), b"").is_form
-    most = min(FORM_BYTES, most_bytes) if is_form else most_bytes
+    most = min(FORM_BYTES, most_bytes) if is_form(headers.get("content-type", "")) else most_bytes
     length = headers.get("content-length", "")
     if length.isascii() and length.isdigit() and (len(length) > len(str(most)) or int(length) > most):
         raise TooLargeError(most)
@@ -116,6 +115,8 @@ def read_query(query: str) -> dict[str, str]:
 
     :raises InvalidInputError: it has more fields than the limit.
     """
+    if not query:
+        return {}
     if query.count("&") >= FIELDS:
         raise _too_many_fields("the query string")
     return dict(parse_qsl(query, keep_blank_values=True))
@@ -127,10 +128,13 @@ def make_request(method: str, query: dict[str, str], *, headers: dict[str, str],
     :param headers: by their names in small letters.
     :raises InvalidInputError: its form has more fields than the limit.
     """
-    form = WebhookForm(headers.get("content-type", ""), body)
+    content_type = headers.get("content-type", "")
+    if not is_form(content_type):
+        return WebhookRequest(method, query, headers, body)
+    form = WebhookForm(content_type, body)
     if form.count_fields() > FIELDS:
         raise _too_many_fields("the form")
-    return WebhookRequest(method=method, query=query, headers=headers, body=body, form=form)
+    return WebhookRequest(method, query, headers, body, form)
 
 
 def _too_many_fields(what: str) -> InvalidInputError:

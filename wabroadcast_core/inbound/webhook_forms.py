@@ -12,6 +12,12 @@ FORM_BYTES: Final = 1024 * 1024  # of a call that is a form
 FIELDS: Final = 1_000  # of a call's form, and of its query string
 URLENCODED = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
+_FORMS: Final = frozenset({URLENCODED, MULTIPART})
+
+
+def is_form(content_type: str) -> bool:
+    """Return whether the header ``Content-Type`` of a call claims that its body is a form."""
+    return content_type.partition(";")[0].strip().lower() in _FORMS
 
 
 class WebhookForm(Mapping[str, str]):
@@ -23,11 +29,6 @@ class WebhookForm(Mapping[str, str]):
     def __init__(self, content_type: str, body: bytes) -> None:
         self._media_type, self._options = parse_options_header(content_type)
         self._body = body
-
-    @property
-    def is_form(self) -> bool:
-        """Whether the body claims to be a form."""
-        return self._media_type in {URLENCODED, MULTIPART}
 
     def count_fields(self) -> int:
         """Return the number of fields that the body can have at most. Nothing is parsed for it."""
