@@ -59,6 +59,7 @@ class KeyGuard:
         without_keys: "LoopbackGuard | None" = None,
         guesses: GuessLimiter | None = None,
     ) -> None:
+        self.broadcaster = broadcaster
         self._guesses = guesses or GuessLimiter()
         self._callers = Callers(broadcaster)
         self._without_keys = without_keys

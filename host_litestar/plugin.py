@@ -84,7 +84,8 @@ class WABroadcastPlugin(InitPlugin, ModelSchemas):
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
         """Add the routes and the life of the broadcaster to the application."""
         mounts = [plugin for plugin in app_config.plugins if isinstance(plugin, WABroadcastPlugin)]
-        app_config.route_handlers.append(self._router(operation_prefix=self._operation_prefix(mounts)))
+        guards = [*self._key_guards(app_config.guards), *self._guards_around(self._guards)]
+        app_config.route_handlers.append(self._router(guards, operation_prefix=self._operation_prefix(mounts)))
         self._is_guarded = self._is_guarded or bool(app_config.guards)
         app_config.guards = self._guards_around(app_config.guards)
         if self._page_errors is not None:
@@ -97,7 +98,12 @@ class WABroadcastPlugin(InitPlugin, ModelSchemas):
         """Return what makes the operation ids of this mount unique: nothing for the first, its path for the others."""
         return "" if mounts[0] is self else self._path.strip("/").title().replace("/", "")
 
-    def _router(self, *, operation_prefix: str) -> Router:
+    def _key_guards(self, guards_of_app: Iterable[Guard]) -> list[Guard]:
+        """Return the guard of the routes, unless one of the application checks the same keys before."""
+        checked = any(isinstance(guard, KeyGuard) and guard.broadcaster is self.broadcaster for guard in guards_of_app)
+        return [] if checked else [KeyGuard(self.broadcaster)]
+
+    def _router(self, guards: Sequence[Guard], *, operation_prefix: str) -> Router:
         callers, limit = Callers(self.broadcaster), sign_in_limit()
         return _OwnRouter(
             self._path,
@@ -110,7 +116,7 @@ class WABroadcastPlugin(InitPlugin, ModelSchemas):
                 "sign_in_limit": Provide(lambda: limit, sync_to_thread=False),
                 "event_streams": Provide(lambda: self._event_streams, sync_to_thread=False),
             },
-            guards=[KeyGuard(self.broadcaster), *self._guards_around(self._guards)],
+            guards=guards,
             exception_handlers={Exception: handle_error},
             before_request=read_request,
             after_request=set_safe_headers,

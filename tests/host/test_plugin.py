@@ -1,6 +1,7 @@
 """The API mounted in another Litestar application."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,9 @@ from litestar.types import Guard
 from pydantic import SecretStr
 
 from host_litestar.app import create_app
+from host_litestar.auth import KeyGuard
 from host_litestar.plugin import WABroadcastPlugin
+from tests.host.installations import Api
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
 
@@ -153,6 +156,34 @@ def test_an_application_of_its_own_has_the_guards_of_the_host(host_settings: Set
 
     assert jobs == ([401, 401, 403, 200] if keys else [403, 200, 403, 200])
     assert public == [200, "webhook_refused"]
+
+
+def test_a_key_is_checked_once_for_each_request(idle_api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    checked: list[str] = []
+    check = KeyGuard.__call__
+
+    async def note(guard: KeyGuard, request: Any, handler: BaseRouteHandler) -> None:
+        checked.append(request.scope["path"])
+        await check(guard, request, handler)
+
+    monkeypatch.setattr(KeyGuard, "__call__", note)
+
+    statuses = [idle_api.get(path).status_code for path in ("/broadcast/jobs", "/schema", "/ui/broadcasts")]
+
+    assert statuses == [200, 200, 200]
+    assert checked == ["/broadcast/jobs", "/schema", "/ui/broadcasts"]
+
+
+def test_keys_of_another_broadcaster_do_not_open_the_routes(host_settings: Settings, tmp_path: Path) -> None:
+    """The application has a guard of its own, for the keys of that one."""
+    settings = host_settings.model_copy(update={"api_keys": [SecretStr("key")]})
+    other = Broadcaster(host_settings.model_copy(update={"api_keys": [SecretStr("other")], "data_dir": tmp_path}))
+    app = Litestar([index], plugins=[WABroadcastPlugin(settings)], guards=[KeyGuard(other)])
+
+    with TestClient(app, raise_server_exceptions=False) as client:
+        jobs = client.get("/wabroadcast/broadcast/jobs", headers={"Authorization": "Bearer other"})
+
+    assert jobs.status_code == 401
 
 
 def test_an_application_of_its_own_is_not_named_as_open(
