@@ -1,6 +1,7 @@
 """The stand-alone application: the API routes at the root path, and the API reference under ``/schema``."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from litestar import Litestar
 from litestar.plugins.pydantic import PydanticPlugin
@@ -10,8 +11,24 @@ from host_litestar.auth import KeyGuard, LoopbackGuard
 from host_litestar.openapi import openapi_config
 from host_litestar.plugin import WABroadcastPlugin
 from host_litestar.problems import handle_error
+from host_litestar.routes.webhooks import WebhookEntry
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.settings import Settings
+
+
+class _StandaloneApp(Litestar):
+    """The application with the webhooks in front of it."""
+
+    def __init__(self, broadcaster: Broadcaster, **options: Any) -> None:
+        super().__init__(**options)
+        self._webhooks = WebhookEntry(broadcaster)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # those of a request or of the lifespan
+        """Answer a webhook call, or pass a request on to the framework."""
+        if self._webhooks.takes(scope):
+            await self._webhooks(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 def create_app(
@@ -29,7 +46,8 @@ def create_app(
     """
     without_keys = None if guards else LoopbackGuard()
     broadcaster = broadcaster if isinstance(broadcaster, Broadcaster) else Broadcaster(broadcaster)
-    return Litestar(
+    return _StandaloneApp(
+        broadcaster,
         plugins=[WABroadcastPlugin(broadcaster, path="/", work=work), PydanticPlugin(prefer_alias=True)],
         guards=[KeyGuard(broadcaster, without_keys=without_keys), *guards],
         exception_handlers={Exception: handle_error},

@@ -127,9 +127,9 @@ class WABroadcastPlugin(InitPlugin, ModelSchemas):
 
     def _handlers(self) -> list[ControllerRouterHandler]:
         if not self._guard_public:
-            return [*HANDLERS, webhook_route(self.broadcaster)]
+            return [*HANDLERS, webhook_route(self.broadcaster, mount=self._path)]
         guarded = [GuardedHealthController if handler is HealthController else handler for handler in HANDLERS]
-        return [*guarded, webhook_route(self.broadcaster, opt=KEYLESS)]
+        return [*guarded, webhook_route(self.broadcaster, mount=self._path, opt=KEYLESS)]
 
     def _pages(self) -> list[ControllerRouterHandler]:
         if self._page_errors is None:

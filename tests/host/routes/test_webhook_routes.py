@@ -19,6 +19,8 @@ from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.errors import UnavailableError, WebhookRefusedError
 from wabroadcast_core.hookspecs import Sender, SenderContext, hookimpl
 from wabroadcast_core.inbound.refusals import REFUSAL
+from wabroadcast_core.metrics.catalogue import REQUEST_DURATION
+from wabroadcast_core.metrics.meters import Meters
 from wabroadcast_core.models.base import Model
 from wabroadcast_core.models.capabilities import Capabilities
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
@@ -148,6 +150,46 @@ def test_the_log_says_once_a_minute_why_the_calls_of_a_connection_are_refused(
 
 def test_a_body_over_the_limit_is_413(webhook_api: Api) -> None:
     assert webhook_api.post("/webhooks/main?token=right", content=bytes(9 * 1024 * 1024)).status_code == 413
+
+
+PLACES = ["/webhooks/main", "/webhooks/main/", "/webhooks//main"]  # the first is served in front of the framework
+
+
+def _meters_of(api: Api) -> Meters:
+    meters: Meters = api.app.plugins.get(WABroadcastPlugin).broadcaster.meters
+    return meters
+
+
+def test_a_call_is_answered_and_measured_alike_wherever_it_comes_in(webhook_api: Api) -> None:
+    _meters_of(webhook_api).take()
+
+    answers = [webhook_api.post(f"{place}?token=right", content=b"{}") for place in PLACES]
+
+    measured = {cell.labels for cell in _meters_of(webhook_api).take() if cell.metric == REQUEST_DURATION.name}
+    assert measured == {("POST", "/webhooks", "200")}
+    assert {(answer.text, *sorted(answer.headers.items())) for answer in answers} == {
+        ("ok", *sorted(answers[0].headers.items()))
+    }
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_failure_of_our_own_is_a_problem_without_details_and_is_logged(
+    webhook_api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, place: str
+) -> None:
+    def fail(*_: Any) -> Any:
+        raise ZeroDivisionError("of the shop")
+
+    monkeypatch.setattr(webhook_api.app.plugins.get(WABroadcastPlugin).broadcaster.webhooks, "take_on_loop", fail)
+    webhook_api.post("/webhooks/main?token=right", content=b"{}")
+    caplog.clear()
+
+    answer = webhook_api.post(f"{place}?token=right", content=b"{}")
+
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "of the shop" not in answer.text
+    assert [record.getMessage() for record in caplog.records] == ["POST /webhooks failed"]
+    assert caplog.records[0].exc_info is not None
 
 
 def test_a_stranger_does_not_learn_why_no_call_can_be_taken(idle_api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
