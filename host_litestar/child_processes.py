@@ -4,6 +4,7 @@ It is run as ``python -m host_litestar.child_processes PIPE web SOCKET`` or ``â€
 and SOCKET are inherited file descriptors. The settings come from the environment.
 """
 
+import gc
 import logging
 import os
 import resource
@@ -81,6 +82,7 @@ def run_web(settings: Settings, descriptor: int) -> None:
         lifespan="on",
         timeout_graceful_shutdown=WEB_STOP_SECONDS,
     )
+    gc.freeze()  # the application stays: to search it for garbage stops all requests for 0.1 s each time
     with socket.socket(fileno=descriptor) as listener:
         uvicorn.Server(config).run(sockets=[listener])
 
