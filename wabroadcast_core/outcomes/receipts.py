@@ -172,31 +172,38 @@ def _identities_in(
 
 
 def _keys_of(conn: Connection, connection_id: int, receipts: Sequence[Receipt]) -> list[int | None]:
-    by_job: dict[str, int | None] = {}
+    places = [_place_of(receipt.message_id) for receipt in receipts]
+    jobs = {place[0] for place in places if place is not None}
+    by_job = broadcast_store.ids_of_jobs(conn, jobs) if jobs else {}
     provider_ids = [receipt.provider_id for receipt in receipts if receipt.message_id is None and receipt.provider_id]
     by_provider_id = (
         receipt_store.keys_by_provider_id(conn, provider_ids, connection_id=connection_id) if provider_ids else {}
     )
     return [
-        _key_of(conn, receipt.message_id, by_job)
-        if receipt.message_id is not None
-        else by_provider_id.get(receipt.provider_id or "")
-        for receipt in receipts
+        by_provider_id.get(receipt.provider_id or "") if receipt.message_id is None else _key_of(place, by_job)
+        for receipt, place in zip(receipts, places, strict=True)
     ]
 
 
-def _key_of(conn: Connection, message_id: str, known: dict[str, int | None]) -> int | None:
-    """Return the key of a message by our public id: the job's id, a dash, the position.
+def _place_of(message_id: str | None) -> tuple[str, int] | None:
+    """Read our public id of a message: the job's id, a dash, the position.
 
-    :param known: the broadcast ids by job id that were read before; it is extended.
-    :returns: None if there is no such job, or the position is not valid.
+    :returns: the job's id and the position; None if the id is none of ours.
     """
-    job_id, _, position = message_id.rpartition("-")
-    if job_id not in known:
-        row = broadcast_store.find_broadcast(conn, job_id)
-        known[job_id] = None if row is None else row["id"]
-    broadcast_id, number = known[job_id], read_position(position)
-    return None if broadcast_id is None or number is None else message_key(broadcast_id, number)
+    job_id, _, position = (message_id or "").rpartition("-")
+    number = read_position(position)
+    return None if number is None else (job_id, number)
+
+
+def _key_of(place: tuple[str, int] | None, by_job: Mapping[str, int]) -> int | None:
+    """Return the key of a message; None if there is no such job.
+
+    :param place: its job and position.
+    :param by_job: the broadcast ids by job id.
+    """
+    if place is None or place[0] not in by_job:
+        return None
+    return message_key(by_job[place[0]], place[1])
 
 
 def _stored(receipt: Receipt) -> StoredReceipt:

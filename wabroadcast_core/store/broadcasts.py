@@ -42,6 +42,14 @@ def find_broadcast(conn: Connection, job_id: str, *, lock: bool = False) -> RowM
     return conn.execute(statement.with_for_update() if lock else statement).mappings().one_or_none()
 
 
+_IDS = select(broadcasts.c.job_id, broadcasts.c.id).where(broadcasts.c.job_id.in_(bindparam("jobs", expanding=True)))
+
+
+def ids_of_jobs(conn: Connection, job_ids: Iterable[str]) -> dict[str, int]:
+    """Return the ids in the store of those broadcasts that exist, by their public ids."""
+    return dict(conn.execute(_IDS, {"jobs": list(job_ids)}).all())
+
+
 def get_broadcast(conn: Connection, key: int, *, lock: bool = False) -> RowMapping | None:
     """Return the row of a broadcast by its id in the store, or None. ``lock``: keep it locked in this transaction."""
     statement = select(broadcasts).where(broadcasts.c.id == key)

@@ -23,7 +23,7 @@ _SAVE = dialects(
 
 def note_identities(conn: Connection, numbers: Mapping[str, str]) -> None:
     """Store numbers (E.164) by the ids that WhatsApp returned for them. The latest answer replaces an earlier one."""
-    known = numbers_of(conn, numbers) if numbers else {}
+    known = numbers_of(conn, numbers)
     changed = sorted((wa_id, number) for wa_id, number in numbers.items() if known.get(wa_id) != number)
     if changed:  # each receipt may repeat an id that is known
         conn.execute(_SAVE.of(conn), {"rows": as_json(changed)})
@@ -31,7 +31,9 @@ def note_identities(conn: Connection, numbers: Mapping[str, str]) -> None:
 
 def numbers_of(conn: Connection, wa_ids: Iterable[str]) -> dict[str, str]:
     """Return the numbers of those ids that are known, by id."""
-    statement = select(identities.c.wa_id, identities.c.number).where(identities.c.wa_id.in_(list(wa_ids)))
+    if not (sought := list(wa_ids)):
+        return {}
+    statement = select(identities.c.wa_id, identities.c.number).where(identities.c.wa_id.in_(sought))
     return dict(conn.execute(statement).all())
 
 

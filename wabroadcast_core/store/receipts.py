@@ -51,6 +51,13 @@ _FACTS = (
     messages.c.attempts,
     messages.c.connection_id,
 )
+_FACT_NAMES = tuple(column.name for column in _FACTS)
+_LOCK_FACTS = (
+    select(*_FACTS)
+    .where(messages.c.id.in_(bindparam("keys", expanding=True)))
+    .order_by(messages.c.id)
+    .with_for_update()
+)
 _UNDONE = frozenset(
     {MessageStatus.UNKNOWN, MessageStatus.FAILED, MessageStatus.QUEUED, MessageStatus.RETRY, MessageStatus.PAUSED}
 )
@@ -62,8 +69,8 @@ def lock_facts(conn: Connection, keys: Iterable[int]) -> dict[int, Facts]:
 
     The lock keeps two simultaneous receipts from being counted twice.
     """
-    statement = select(*_FACTS).where(messages.c.id.in_(list(keys))).order_by(messages.c.id).with_for_update()
-    return {row["id"]: dict(row) for row in conn.execute(statement).mappings()}
+    rows = conn.execute(_LOCK_FACTS, {"keys": list(keys)})
+    return {row[0]: dict(zip(_FACT_NAMES, row, strict=True)) for row in rows}
 
 
 def keys_by_provider_id(conn: Connection, provider_ids: Iterable[str], *, connection_id: int) -> dict[str, int]:

@@ -3,9 +3,9 @@
 import json
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
-from typing import Any
+from typing import NamedTuple
 
-from sqlalchemy import Connection, RowMapping, bindparam, delete, func, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from wabroadcast_core.models.receipt import WebhookRequest
 from wabroadcast_core.store.tables import webhook_calls
@@ -33,23 +33,50 @@ _FIRST = (
 )
 
 
-def take_calls(conn: Connection, connection_id: int, *, amount: int) -> list[tuple[int, WebhookRequest]]:
-    """Return the oldest calls of a connection, each with its key, and lock them in this transaction.
+_CALLS = webhook_calls.c.id.in_(bindparam("keys", expanding=True))
+_READ = (
+    select(webhook_calls.c.id, webhook_calls.c.facts, webhook_calls.c.body).where(_CALLS).order_by(webhook_calls.c.id)
+)
+_DELETE = delete(webhook_calls).where(_CALLS)
+
+
+class LockedCalls(NamedTuple):
+    """Stored calls that a transaction has locked.
+
+    :param calls: the calls, each with its key.
+    :param has_more: whether others may wait behind them.
+    """
+
+    calls: list[tuple[int, WebhookRequest]]
+    has_more: bool
+
+
+def lock_calls(conn: Connection, connection_id: int, *, amount: int) -> LockedCalls:
+    """Return the oldest calls of a connection, and lock them in this transaction.
 
     :param amount: the most calls to return.
     """
     sizes = conn.execute(_FIRST, {"key": connection_id, "amount": amount}).all()
     totals = accumulate(size for _, size in sizes)
-    fitting = sum(total <= MOST_BYTES for total in totals)
-    keys = [key for key, _ in sizes[: max(1, fitting)]]
-    rows = conn.execute(select(webhook_calls).where(webhook_calls.c.id.in_(keys)).order_by(webhook_calls.c.id))
-    return [(row["id"], _request_of(row)) for row in rows.mappings()]
+    fitting = max(1, sum(total <= MOST_BYTES for total in totals))
+    keys = [key for key, _ in sizes[:fitting]]
+    rows = conn.execute(_READ, {"keys": keys}).all() if keys else []
+    calls = [(key, _request_of(facts, body)) for key, facts, body in rows]
+    return LockedCalls(calls, has_more=len(sizes) == amount or len(sizes) > fitting)
+
+
+def take_calls(conn: Connection, connection_id: int, *, amount: int) -> list[tuple[int, WebhookRequest]]:
+    """Return the oldest calls of a connection, each with its key, and lock them in this transaction.
+
+    :param amount: the most calls to return.
+    """
+    return lock_calls(conn, connection_id, amount=amount).calls
 
 
 def delete_calls(conn: Connection, keys: Sequence[int]) -> None:
     """Delete calls by their keys."""
     if keys:
-        conn.execute(delete(webhook_calls).where(webhook_calls.c.id.in_(keys)))
+        conn.execute(_DELETE, {"keys": list(keys)})
 
 
 def forget_calls(conn: Connection, *, before: float) -> None:
@@ -72,6 +99,5 @@ def _facts_of(request: WebhookRequest) -> str:
     return json.dumps(facts)
 
 
-def _request_of(row: RowMapping) -> WebhookRequest:
-    facts: dict[str, Any] = json.loads(row["facts"])
-    return WebhookRequest(body=bytes(row["body"]), **facts)
+def _request_of(facts: str, body: bytes) -> WebhookRequest:
+    return WebhookRequest(body=bytes(body), **json.loads(facts))
