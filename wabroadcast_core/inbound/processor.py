@@ -52,7 +52,7 @@ class NotifiesInbound(Protocol):
 class InboundBatch:
     """What one transaction processed, for the work that follows it."""
 
-    calls: int = 0
+    has_more: bool = False  # whether other calls wait in the store behind those of this batch
     failures: list[Failure] = field(default_factory=list)
     inbound: list[Inbound] = field(default_factory=list)
     events: list[ConnectionEvent] = field(default_factory=list)
@@ -88,7 +88,8 @@ class InboundProcessor:
         self._words = words
         self._reply_texts = reply_texts
         self._notify = notify
-        self._busy: dict[int, asyncio.Lock] = {}
+        self._busy: dict[int, asyncio.Lock] = {}  # by connection id
+        self._waiting: set[int] = set()  # connections for which a run waits until the present one has ended
         self._tasks = BackgroundTasks("processing what a provider reported")
 
     @property
@@ -110,7 +111,11 @@ class InboundProcessor:
         Where its sender cannot be made they stay in the store, for three days. A call that cannot be stored must not
         block those behind it: then they are processed one by one, and that one is dropped.
         """
+        if connection_id in self._waiting:
+            return  # that run processes the calls that are stored by now, too
+        self._waiting.add(connection_id)
         async with self._busy.setdefault(connection_id, asyncio.Lock()):
+            self._waiting.discard(connection_id)
             connection = await self._ledger.connection(connection_id)
             sender = None if connection is None else self._live_senders.find_sender(connection)
             name, most = _name_of(connection), AT_ONCE
@@ -131,10 +136,10 @@ class InboundProcessor:
                         log.warning("connection %s: its webhook calls cannot be stored together: now one by one", name)
                     most = 1
                     continue
-                if not batch.calls:
-                    return
                 if connection is not None:
                     await self._follow_up(connection, batch)
+                if not batch.has_more:
+                    return
 
     async def process_events(self, connection_id: int, events: ProviderEvents) -> None:
         """Process what a sender received by itself; it is kept in memory while the store is away.
@@ -169,7 +174,7 @@ class InboundProcessor:
     def _take_calls(
         self, unit: UnitOfWork, *, connection_id: int, name: str, sender: object, most: int
     ) -> InboundBatch:
-        calls = call_store.take_calls(unit.conn, connection_id, amount=most)
+        calls, has_more = call_store.lock_calls(unit.conn, connection_id, amount=most)
         events: list[Receipt | Inbound | ConnectionEvent] = []
         if isinstance(sender, ParsesWebhooks):
             for _, request in calls:
@@ -180,7 +185,7 @@ class InboundProcessor:
                     log.error("connection %s: a webhook call cannot be parsed and is dropped: %s", name, fault)  # noqa: TRY400 - its text may hold anything
         batch = self._apply(unit, connection_id, events)
         call_store.delete_calls(unit.conn, [key for key, _ in calls])
-        batch.calls = len(calls)
+        batch.has_more = has_more
         return batch
 
     def _apply(self, unit: UnitOfWork, connection_id: int, events: ProviderEvents) -> InboundBatch:

@@ -14,7 +14,7 @@ from tests.core.simulated import settle, simulated
 from tests.core.store.harness import StoreHarness
 from wabroadcast_core.background import RETRY_SECONDS
 from wabroadcast_core.errors import BadMessage, ConnectionDown, Rejected, Throttled, UnavailableError
-from wabroadcast_core.inbound.processor import DISCONNECTED, STOPPED_BY_REPLY, InboundProcessor
+from wabroadcast_core.inbound.processor import AT_ONCE, DISCONNECTED, STOPPED_BY_REPLY, InboundProcessor
 from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt, WebhookRequest
 from wabroadcast_core.models.status import MessageStatus
 from wabroadcast_core.outcomes.opt_outs import Consent, ConsentWords
@@ -23,6 +23,7 @@ from wabroadcast_core.store import identities as identity_store
 from wabroadcast_core.store import tables
 from wabroadcast_core.store import webhook_calls as call_store
 from wabroadcast_core.store.outcomes import Outcome
+from wabroadcast_core.store.webhook_calls import MOST_BYTES
 
 REPLIES: Mapping[Consent, str | None] = {"stop": "Baik, kami berhenti.", "start": "Selamat datang kembali."}
 UNSTORABLE = Receipt("delivered", at=START, provider_id="\ud800")  # half a character
@@ -236,6 +237,59 @@ async def test_two_runs_for_one_connection_do_not_overtake_each_other(store: Sto
     processing.ledger.waiting.set()
     await processing.processor.finish(within=1)
     assert processing.notified == [("c1", "one")]
+
+
+@simulated
+async def test_all_runs_that_wait_at_one_moment_are_one_run(store: StoreHarness) -> None:
+    processing = Processing(store, {"a": [wrote("one")], "b": [wrote("two")]})
+    processing.ledger.waiting = asyncio.Event()
+    for _ in range(5):
+        processing.processor.start(processing.processor.process_calls(1))
+    await settle()
+
+    processing.ledger.waiting.set()
+    await processing.processor.finish(within=1)
+    processing.add_calls("b")
+    await processing.processor.process_calls(1)
+
+    assert [text for _, text in processing.notified] == ["one", "two", "two"]
+    assert processing.ledger.transactions_begun == 3
+
+
+@pytest.mark.parametrize(
+    ("calls", "transactions"),
+    [
+        pytest.param(0, 1, id="none"),
+        pytest.param(AT_ONCE - 1, 1, id="fewer-than-one-transaction-takes"),
+        pytest.param(AT_ONCE, 2, id="as-many"),
+        pytest.param(AT_ONCE + 1, 2, id="more"),
+    ],
+)
+@simulated
+async def test_a_run_begins_a_transaction_only_where_calls_may_be_left(
+    store: StoreHarness, calls: int, transactions: int
+) -> None:
+    processing = Processing(store)
+    processing.add_calls(*["a"] * calls)
+
+    await processing.processor.process_calls(1)
+
+    assert processing.calls_left() == 0
+    assert processing.ledger.transactions_begun == transactions
+
+
+@pytest.mark.parametrize("sizes", [[1, 1], [1, MOST_BYTES, 1], [MOST_BYTES * 2, 1], [MOST_BYTES // 2] * 5], ids=str)
+@simulated
+async def test_calls_that_are_too_large_to_be_taken_at_once_are_all_processed(
+    store: StoreHarness, sizes: Sequence[int]
+) -> None:
+    texts = [f"call {place}" for place in range(len(sizes))]
+    bodies = [text.ljust(size) for text, size in zip(texts, sizes, strict=True)]
+    processing = Processing(store, {body: [wrote(text)] for body, text in zip(bodies, texts, strict=True)})
+
+    await processing.processor.process_calls(1)
+
+    assert [text for _, text in processing.notified] == texts
 
 
 @simulated
