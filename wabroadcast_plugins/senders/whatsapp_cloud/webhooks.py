@@ -46,6 +46,7 @@ _BAN_STATES: Final[Mapping[str, Literal["up", "down"]]] = {
 }
 _USER_ID: Final = re.compile(r"[A-Z]{2}\.[A-Za-z0-9._-]{1,150}")
 _SECONDS: Final = re.compile(r"[0-9]{1,11}")
+_NO_DIGITS: Final = re.compile(r"[^0-9]+")
 
 
 # --- the proof ---------------------------------------------------------------------------------------------------
@@ -146,7 +147,7 @@ def _is_of_another(change: Part, *, own: OwnNumber, account_id: str) -> bool:
 
 
 def _digits_in(part: Part) -> str:
-    return re.sub(r"[^0-9]", "", _text(part, "display_phone_number"))
+    return _NO_DIGITS.sub("", _text(part, "display_phone_number"))
 
 
 def _read_change(change: Part, *, own: OwnNumber, account_id: str) -> Iterator[ProviderEvent]:
@@ -274,7 +275,11 @@ def _parts(whole: object, name: str) -> list[Part]:
 def _text(part: Part, name: str) -> str:
     """Return a text without characters that a database refuses: NUL and lone surrogates."""
     text = part.get(name)
-    return text.replace("\0", "").encode(errors="ignore").decode() if isinstance(text, str) else ""
+    if not isinstance(text, str):
+        return ""
+    if text.isascii() and "\0" not in text:  # as nearly all are
+        return text
+    return text.replace("\0", "").encode(errors="ignore").decode()
 
 
 def _time_of(part: Part) -> float | None:
@@ -301,6 +306,8 @@ def _user_id(found: object) -> str | None:
 def _contact_of(own: object, user_id: str | None, value: Part) -> Part:
     """Return the contact with this id of a person; if there is none, the only contact, unless it is another person."""
     contacts = _parts(value, "contacts")
+    if not contacts:
+        return {}
     for contact in contacts:
         if (own and contact.get("wa_id") == own) or (user_id and contact.get("user_id") == user_id):
             return contact
