@@ -3,10 +3,22 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from wabroadcast_core.models.contact import ContactDraft
-from wabroadcast_core.models.recipient import LONGEST_FIELD, MOST_COLUMNS, Recipient, is_blank, without_blanks
+from wabroadcast_core.models.recipient import (
+    LONGEST_FIELD,
+    LONGEST_VARIABLE,
+    MOST_COLUMNS,
+    Recipient,
+    Scalar,
+    find_excess,
+    is_blank,
+    usual_length,
+    without_blanks,
+)
 
 FITTING = [
     pytest.param({"a": "x" * LONGEST_FIELD}, id="longest-value"),
@@ -46,3 +58,26 @@ def test_more_or_longer_variables_are_refused(
 def test_white_space_is_blank(value: Any, blank: bool) -> None:  # noqa: FBT001 - a table of cases
     assert is_blank(value) is blank
     assert ("a" in without_blanks({"a": value})) is not blank
+
+
+VALUES = st.text() | st.sampled_from(["", " ", "\u2003\x1c", "x" * LONGEST_FIELD, "x" * (LONGEST_FIELD + 1)])
+NAMES = st.text() | st.sampled_from(["n" * LONGEST_VARIABLE, "n" * (LONGEST_VARIABLE + 1)])
+
+
+@given(st.dictionaries(NAMES, VALUES | st.none() | st.integers() | st.floats() | st.booleans()))
+def test_texts_of_usual_length_are_those_in_which_no_check_finds_anything(variables: dict[str, Scalar]) -> None:
+    length = usual_length(variables)
+
+    if length is None:
+        texts = [value for value in variables.values() if isinstance(value, str)]
+        others = len(texts) < len(variables) or sum(map(len, texts)) > LONGEST_FIELD
+        assert others or find_excess(variables) is not None or without_blanks(variables) != variables
+    else:
+        assert length == sum(len(str(value)) for value in variables.values())
+        assert find_excess(variables) is None
+        assert without_blanks(variables) == variables
+
+
+@pytest.mark.parametrize(("amount", "usual"), [(MOST_COLUMNS, True), (MOST_COLUMNS + 1, False)])
+def test_a_wide_row_is_usual_up_to_the_columns_of_a_file(amount: int, usual: bool) -> None:  # noqa: FBT001 - a table of cases
+    assert (usual_length({f"kolom_{place}": "x" for place in range(amount)}) == amount) is usual

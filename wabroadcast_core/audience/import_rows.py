@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from wabroadcast_core.audience.numbers import parse_number
 from wabroadcast_core.errors import BroadcastError, NumberError
 from wabroadcast_core.models.contact import LONGEST_NAME, LONGEST_TAG, MOST_TAGS, distinct_tags, split_tags
-from wabroadcast_core.models.recipient import AudienceRow, find_excess, without_blanks
+from wabroadcast_core.models.recipient import AudienceRow, find_excess, usual_length, without_blanks
 from wabroadcast_core.sentences import Sentence
 from wabroadcast_core.store.contacts import NewContact
 from wabroadcast_core.store.imports import Rejection
@@ -75,9 +75,10 @@ class ContactReader:
 
     def _add(self, chunk: ContactChunk, row: AudienceRow, position: int) -> None:
         chunk.rows += 1
-        chunk.characters += len("".join(map(str, row.variables.values())))
+        length = usual_length(row.variables)
+        chunk.characters += len("".join(map(str, row.variables.values()))) if length is None else length
         try:
-            contact = self._read_contact(row)
+            contact = self._read_contact(row, is_usual=length is not None)
         except _RejectedError as error:
             number, cells = position if row.row is None else row.row, _cells_of(row)
             chunk.rejections.append((number, error.column, error.reason, cells))
@@ -89,9 +90,10 @@ class ContactReader:
             present.variables |= contact.variables
             present.tags = tuple(distinct_tags((*present.tags, *contact.tags)))
 
-    def _read_contact(self, row: AudienceRow) -> NewContact:
+    def _read_contact(self, row: AudienceRow, *, is_usual: bool) -> NewContact:
         """Return the contact of a row.
 
+        :param is_usual: whether its variables have a :func:`usual_length`.
         :raises _RejectedError: the row is damaged, its number is invalid, or a text is too long.
         """
         if row.fault is not None:
@@ -102,13 +104,13 @@ class ContactReader:
             raise _RejectedError("number", error.reason) from None
         if row.name is not None and len(row.name) > LONGEST_NAME:
             raise _RejectedError("name", Sentence("long_name", "longer than {most} characters", most=LONGEST_NAME))
-        if excess := find_excess(row.variables):
+        if not is_usual and (excess := find_excess(row.variables)):
             raise _RejectedError(None, excess)
         tags = self._tags_of(row.variables.get(TAGS))
         if isinstance(tags, str):
             raise _RejectedError(TAGS, tags)
         row.variables.pop(TAGS, None)
-        return NewContact(number, row.name, without_blanks(row.variables), tags)
+        return NewContact(number, row.name, row.variables if is_usual else without_blanks(row.variables), tags)
 
     def _tags_of(self, cell: object) -> tuple[str, ...] | str:
         """Return the tags of a row and of the import, or the reason why a contact cannot have them.

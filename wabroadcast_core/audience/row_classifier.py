@@ -6,6 +6,7 @@ A preparation and a preview use the same classification.
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from pydantic_core import to_json
 
@@ -14,7 +15,7 @@ from wabroadcast_core.audience.numbers import parse_number
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import NumberError
 from wabroadcast_core.models.blacklist import DEFAULT_REASON
-from wabroadcast_core.models.recipient import AudienceRow, RowFault, find_excess, is_blank, without_blanks
+from wabroadcast_core.models.recipient import AudienceRow, RowFault, find_excess, is_blank, usual_length, without_blanks
 from wabroadcast_core.models.slug import make_slug
 from wabroadcast_core.models.status import MessageStatus, SkipReason
 from wabroadcast_core.rendering.content import BadText, MissingVariable, Rendered
@@ -26,6 +27,7 @@ from wabroadcast_core.store.claims import ANY_ROUTE
 from wabroadcast_core.store.messages import NewMessage, message_key
 
 _OPTED_OUT = Sentence("opted_out", "opted out")  # as DEFAULT_REASON, which the blacklist has
+_QUEUED: Final = MessageStatus.QUEUED.value  # looked up once: an enum takes longer
 LONGEST_RAW = 100  # characters that are stored of the text in the place of a number
 
 
@@ -86,13 +88,17 @@ class RowClassifier:
         return classified
 
     def _classify_row(self, classified: ClassifiedRows, row: AudienceRow, key: int) -> None:
-        excess = find_excess(row.variables)
-        fault = row.fault or (RowFault(excess) if excess else None)
+        is_usual = usual_length(row.variables) is not None
+        fault = row.fault
+        if fault is None and not is_usual and (excess := find_excess(row.variables)):
+            fault = RowFault(excess)
         if fault is not None:
             classified.skipped.append(self._skipped_message(key, row.number, None, None, fault.code, fault.reason))
             return
-        row = _without_blanks(row)
-        stored = row.variables | {name: value for name, value in row.own.items() if name in self._used}
+        row = _without_blanks(row, is_usual=is_usual)
+        stored = row.variables
+        if row.own and self._used:
+            stored = stored | {name: value for name, value in row.own.items() if name in self._used}
         variables = to_json(stored).decode() if stored else None
         try:
             number = parse_number(row.number, region=self._region)
@@ -136,7 +142,7 @@ class RowClassifier:
                 self._snapshot.id,
                 0,
                 ANY_ROUTE,
-                MessageStatus.QUEUED,
+                _QUEUED,
                 number,
                 None,
                 row.name,
@@ -186,8 +192,11 @@ class RowClassifier:
             classified.sendable[number] = classified.sendable[number]._replace(route=connection_id)
 
 
-def _without_blanks(row: AudienceRow) -> AudienceRow:
-    """Return a row as a file would give it, whose empty cells are absent."""
-    if not any(map(is_blank, (row.name, *row.variables.values()))):
+def _without_blanks(row: AudienceRow, *, is_usual: bool) -> AudienceRow:
+    """Return a row as a file would give it, whose empty cells are absent.
+
+    :param is_usual: whether its variables have a :func:`usual_length`.
+    """
+    if is_usual and (row.name is None or not is_blank(row.name)):
         return row
     return replace(row, name=None if is_blank(row.name) else row.name, variables=without_blanks(row.variables))

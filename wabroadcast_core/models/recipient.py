@@ -1,6 +1,6 @@
 """Recipients: a number with a name and variables."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, TypeAlias
 
@@ -36,6 +36,28 @@ def scalar_text(value: Scalar) -> str:
     if not isinstance(value, float):
         return str(value)
     return str(int(value)) if value.is_integer() and abs(value) < LONGEST_WHOLE else f"{value:.15g}"
+
+
+def usual_length(variables: Variables) -> int | None:
+    """Return the characters of all values if they are texts of usual length and none is blank, as nearly always.
+
+    Then :func:`find_excess` finds nothing and :func:`without_blanks` removes nothing. This takes a third of the time.
+
+    :returns: None for other values: they may be usual too.
+    """
+    try:
+        characters = len("".join(variables.values()))  # type: ignore[arg-type]  # join refuses all but texts
+        is_usual = characters <= LONGEST_FIELD and all(map(str.strip, variables.values())) and _are_short(variables)  # type: ignore[arg-type]  # they are texts
+    except TypeError:
+        return None
+    return characters if is_usual else None
+
+
+def _are_short(names: Collection[str]) -> bool:
+    """Return whether names of variables are few and short. They differ, so short ones are few."""
+    if len("".join(names)) <= LONGEST_VARIABLE:
+        return True
+    return len(names) <= MOST_COLUMNS and max(map(len, names)) <= LONGEST_VARIABLE
 
 
 def find_excess(variables: Variables) -> str | None:
