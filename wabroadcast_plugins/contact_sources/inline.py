@@ -9,9 +9,10 @@ import io
 import itertools
 import json
 from collections.abc import Iterator
-from typing import ClassVar, TextIO
+from typing import Any, ClassVar, TextIO
 
 from pydantic import BaseModel, TypeAdapter
+from pydantic_core import from_json
 
 from wabroadcast_core import (
     LONGEST_ROW,
@@ -68,9 +69,17 @@ def _read_line(lines: TextIO, *, row: int) -> str:
         raise FileError(Sentence("line_not_utf8", text), row=row) from None
 
 
+def _read_json(line: str) -> Any:
+    """Parse a line in half of the time of the standard library, which parses the lines that are refused here."""
+    try:
+        return from_json(line)
+    except ValueError:
+        return json.loads(line)
+
+
 def _parse_line(line: str, *, row: int) -> AudienceRow:
     try:
-        recipient = json.loads(line)
+        recipient = _read_json(line)
         fault = _FAULT.validate_python(recipient["fault"]) if "fault" in recipient else None
         return AudienceRow(recipient["number"], recipient.get("name"), recipient.get("variables") or {}, row, fault)
     except (ValueError, TypeError, LookupError, AttributeError):

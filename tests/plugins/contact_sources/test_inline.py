@@ -2,6 +2,8 @@ import io
 import json
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from wabroadcast_core import AudienceRow, ContactSource, FileError, SourceContext
 from wabroadcast_plugins.contact_sources.inline import InlineSettings, InlineSource
@@ -25,6 +27,20 @@ def test_a_line_is_a_recipient(recipient: dict[str, object], row: AudienceRow, a
     line = json.dumps(recipient, ensure_ascii=ascii_only)
 
     assert list(source(f"{line}\n".encode()).read()) == [row]
+
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(st.characters(codec="utf-8"))
+
+
+@given(st.dictionaries(st.text(st.characters(codec="utf-8")), SCALARS), st.booleans())
+@example({"half a pair": "\ud83d"}, True)
+@example({"digits": 10**4_000, "least": 5e-324, "minus": -0.0}, True)
+def test_a_line_has_the_values_that_the_standard_library_reads(variables: dict[str, object], ascii_only: bool) -> None:  # noqa: FBT001 - a table's column
+    line = json.dumps({"number": "0811", "variables": variables}, ensure_ascii=ascii_only)
+
+    [row] = source(line.encode()).read()
+
+    assert repr(row.variables) == repr(json.loads(line)["variables"])
 
 
 def test_rows_are_numbered_and_the_last_line_end_may_be_missing() -> None:
