@@ -72,4 +72,4 @@ def _blocks_after(digits: str) -> Callable[[str], tuple[str, ...]]:
 
 def plain_cell(text: str) -> str:
     """Return the original text of a cell that :func:`safe_cell` or :func:`lasting_cell` wrote."""
-    return text[1:] if _IS_MARKED.match(text) else text
+    return text[1:] if text[:1] == MARK and _IS_MARKED.match(text) else text

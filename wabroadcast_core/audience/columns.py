@@ -61,14 +61,18 @@ class Columns:
         if not (number or name or variables or any(map(str.strip, cells))):
             return None
         self.numbers.several.check(number, row=row)
-        own = _read_variables(self.own, cells)
         fault: RowFault | None = None
+        if self.foreign is not None or self.consent or self.numbers.has_code:
+            number, fault = self._check_row(number, cells)
+        return AudienceRow(number, name, variables, row, fault, original, _read_variables(self.own, cells))
+
+    def _check_row(self, number: str, cells: Cells) -> tuple[str, RowFault | None]:
+        """Return the number of a row as other columns complete it, and the fault that they show, if any."""
         try:
             number = self._complete(number, cells)
-            fault = next(filter(None, (column.find_fault(cells) for column in self.consent)), None)
         except NumberError as error:
-            fault = RowFault(error.reason, "number")
-        return AudienceRow(number, name, variables, row, fault, original, own)
+            return number, RowFault(error.reason, "number")
+        return number, next(filter(None, (column.find_fault(cells) for column in self.consent)), None)
 
     def _complete(self, number: str, cells: Cells) -> str:
         """Return the number of a row with the country code that its row has in another column.

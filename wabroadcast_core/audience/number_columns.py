@@ -62,6 +62,8 @@ class NumberColumns:
         self._columns = columns
         self.several = SeveralNumbers(region=region)
         """The cells of the rows that were read which hold more than one number."""
+        self.has_code = code is not None
+        """Whether another column says the country of a row's number."""
         self._region = region
         self._code = code
 

@@ -123,10 +123,11 @@ def _parse_indonesian_mobile(raw: str) -> str | None:
 
     :returns: None for any other form.
     """
-    plain = raw.translate(_PLAIN_CHARACTERS)
-    match = _PLAIN_INDONESIAN_MOBILE.fullmatch(plain)
-    if match is None or (len(plain) != len(raw) and _is_ambiguous(raw)):
-        return None
+    match = _PLAIN_INDONESIAN_MOBILE.fullmatch(raw)
+    if match is None:
+        match = _PLAIN_INDONESIAN_MOBILE.fullmatch(raw.translate(_PLAIN_CHARACTERS))
+        if match is None or _is_ambiguous(raw):
+            return None
     return f"+62{match[1]}"
 
 

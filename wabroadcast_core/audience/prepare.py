@@ -39,6 +39,7 @@ from wabroadcast_core.store.uploads import store_upload
 log = logging.getLogger(__name__)
 
 LOCK_SECONDS = 120
+_COPIED_ROWS = 1_000  # rows that are copied at once
 _ASK_SECONDS = 1.0  # between two checks whether the broadcast was cancelled
 PREPARABLE = (BroadcastStatus.SCHEDULED, BroadcastStatus.QUEUED, BroadcastStatus.PROCESSING)
 
@@ -173,8 +174,8 @@ class _Preparation:
             store_upload(database, upload_id, now=now, content_type=INLINE_TYPE) as writer,
             self._reader(source, end) as reader,
         ):
-            for row in reader.rows():
-                writer.write(row_line(row))
+            while rows := reader.take(_COPIED_ROWS):
+                writer.write(b"".join(map(row_line, rows)))
 
     def _store(self, classified: ClassifiedRows, *, done: int, size: int, batch_size: int | None) -> bool:
         """Store a chunk and the new position.

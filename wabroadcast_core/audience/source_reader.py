@@ -110,20 +110,22 @@ class SourceReader:
         try:
             rows = iter(self._read())
             while count := self._requests.get():
-                self._replies.put(list(islice(self._counted(rows), count)))
+                self._replies.put(self._read_block(rows, count))
         except BroadcastError as error:
             self._replies.put(error)
         except BaseException as error:  # noqa: BLE001 - whatever a plugin raises, the caller of `take` gets an error
             self._replies.put(source_failure(self._kind, error))
 
-    def _counted(self, rows: Iterator[object]) -> Iterator[AudienceRow]:
-        for row in rows:
+    def _read_block(self, rows: Iterator[object], count: int) -> list[AudienceRow]:
+        block: list[AudienceRow] = []
+        for row in islice(rows, count):
             self._rows_read += 1
             if not isinstance(row, AudienceRow):
                 fault = foreign(f"{a_type(row)} as its row {self._rows_read:,} instead of an AudienceRow")
                 text = "the contact source {kind} yielded {fault}: repair its plugin, then submit again"
                 raise SourceError(Sentence("source_yielded", text, kind=self._kind, fault=fault))
-            yield row if _is_plain(row) else _plain_row(row)
+            block.append(row if _is_plain(row) else _plain_row(row))
+        return block
 
 
 def source_failure(kind: str, error: BaseException) -> SourceError:

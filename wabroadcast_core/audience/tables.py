@@ -91,11 +91,17 @@ def _place_of(header_row: int, sample: Sequence[tuple[int, Cells | DamagedRow]])
 
 
 def _until(is_over: Callable[[], bool], rows: Rows) -> Rows:
-    """Yield rows until the reading is over, which is asked for blank rows too: a file may have nothing else."""
-    for count, row in enumerate(rows, 1):
-        if count % _ROWS_BETWEEN_CHECKS == 0 and is_over():
+    """Return rows until the reading is over, which is asked for blank rows too: a file may have nothing else."""
+    return chain.from_iterable(_blocks_until(is_over, iter(rows)))
+
+
+def _blocks_until(
+    is_over: Callable[[], bool], rows: Iterator[tuple[int, Cells | DamagedRow]]
+) -> Iterator[Iterable[tuple[int, Cells | DamagedRow]]]:
+    for count, first in enumerate(rows):
+        if count and is_over():
             return
-        yield row
+        yield chain([first], islice(rows, _ROWS_BETWEEN_CHECKS - 1))
 
 
 def _detect_columns(
