@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from wabroadcast_core.audience.numbers import parse_number
 from wabroadcast_core.errors import BroadcastError, NumberError
-from wabroadcast_core.models.contact import LONGEST_NAME, LONGEST_TAG, MOST_TAGS, distinct_tags, split_tags
-from wabroadcast_core.models.recipient import AudienceRow, find_excess, usual_length, without_blanks
+from wabroadcast_core.models.contact import LONGEST_TAG, MOST_TAGS, distinct_tags, split_tags
+from wabroadcast_core.models.recipient import LONGEST_NAME, AudienceRow, find_excess, usual_length, without_blanks
 from wabroadcast_core.sentences import Sentence
 from wabroadcast_core.store.contacts import NewContact
 from wabroadcast_core.store.imports import Rejection

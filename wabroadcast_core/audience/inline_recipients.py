@@ -5,16 +5,19 @@ from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
 from pydantic import ValidationError
-from pydantic_core import to_json
+from pydantic_core import PydanticSerializationError, to_json
 
 from wabroadcast_core.errors import Fault, InvalidInputError
 from wabroadcast_core.models.base import faults_of
-from wabroadcast_core.models.recipient import AudienceRow, Recipient
+from wabroadcast_core.models.plain_values import are_plain
+from wabroadcast_core.models.recipient import LONGEST_NAME, LONGEST_NUMBER, AudienceRow, Recipient, usual_length
 from wabroadcast_core.sentences import pack_sentence
 
 INLINE_TYPE: Final = "application/x-ndjson"  # content type of the uploads that store inline recipients
 FLUSH_LINES: Final = 1_000  # lines that are written to an upload at once
 MOST_FAULTS: Final = 100
+_FIELDS: Final = Recipient.model_fields.keys()
+_NONE: Final[dict[str, Any]] = {}
 
 AnyRecipient: TypeAlias = Mapping[str, Any] | Recipient | AudienceRow
 
@@ -51,6 +54,10 @@ def recipient_lines(recipients: Iterable[AnyRecipient], variables: set[str]) -> 
     """
     faults: list[Fault] = []
     for index, item in enumerate(recipients):
+        if (line := _usual_line(item, variables)) is not None:
+            if not faults:
+                yield line
+            continue
         try:
             recipient = _read(item)
         except ValidationError as error:
@@ -83,6 +90,42 @@ def in_blocks(lines: Iterator[bytes], size: int) -> Iterator[bytes]:
             block.clear()
     if block:
         yield b"".join(block)
+
+
+def _usual_line(item: AnyRecipient, names: set[str]) -> bytes | None:
+    """Return the line of a recipient that has texts of usual length only, as nearly all have.
+
+    It takes a third of the time that the model takes for the same line.
+
+    :param names: receives the names of its variables.
+    :returns: None for any other recipient, valid or not.
+    """
+    if type(item) is not dict or not item.keys() <= _FIELDS or not _is_usual(item):
+        return None
+    name, variables = item.get("name"), item.get("variables")
+    fields = {"number": item["number"]}
+    if name is not None:
+        fields["name"] = name
+    if variables:
+        fields["variables"] = variables
+        names.update(variables)
+    try:
+        return to_json(fields) + b"\n"
+    except PydanticSerializationError:  # half a surrogate pair
+        return None
+
+
+def _is_usual(item: Mapping[str, Any]) -> bool:
+    """Return whether a recipient is valid and has texts of usual length only; False for some others too."""
+    number, name, variables = item.get("number"), item.get("name"), item.get("variables", _NONE)
+    return (
+        type(number) is str
+        and len(number) <= LONGEST_NUMBER
+        and (name is None or (type(name) is str and len(name) <= LONGEST_NAME))
+        and type(variables) is dict
+        and are_plain(variables)
+        and usual_length(variables) is not None
+    )
 
 
 def _read(item: AnyRecipient) -> Recipient:

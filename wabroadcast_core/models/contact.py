@@ -12,10 +12,9 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from wabroadcast_core.models.base import Model, Said
 from wabroadcast_core.models.plain_values import plain_variables
-from wabroadcast_core.models.recipient import LONGEST_VARIABLE, Scalar, SizeLimited
+from wabroadcast_core.models.recipient import LONGEST_NAME, LONGEST_VARIABLE, Scalar, SizeLimited
 from wabroadcast_core.sentences import Sentence
 
-LONGEST_NAME = 512
 LONGEST_TAG = 100
 MOST_TAGS = 100  # of one contact in one call or row
 MOST_NUMBERS = 100_000  # in one call

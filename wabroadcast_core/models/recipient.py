@@ -14,6 +14,8 @@ from wabroadcast_core.sentences import Sentence
 Scalar: TypeAlias = str | int | float | bool | None
 Variables: TypeAlias = Mapping[str, Scalar]
 
+LONGEST_NUMBER = 64  # characters of the number of a recipient, with what people write around it
+LONGEST_NAME = 512  # characters of a person's name
 MOST_COLUMNS = 1_000  # of a file, so a person has no more variables
 LONGEST_FIELD = 128 * 1024  # characters of a cell, so of the value of a variable
 LONGEST_ROW = 1024 * 1024  # characters of a row, so of all values of a person
@@ -45,18 +47,19 @@ def usual_length(variables: Variables) -> int | None:
 
     :returns: None for other values: they may be usual too.
     """
+    values = variables.values()
     try:
-        characters = len("".join(variables.values()))  # type: ignore[arg-type]  # join refuses all but texts
-        is_usual = characters <= LONGEST_FIELD and all(map(str.strip, variables.values())) and _are_short(variables)  # type: ignore[arg-type]  # they are texts
+        characters = len("".join(values))  # type: ignore[arg-type]  # raises TypeError if there is another value
+        are_short = len("".join(variables)) <= LONGEST_VARIABLE or _are_short(variables)
+        if are_short and characters <= LONGEST_FIELD and all(map(str.strip, values)):  # type: ignore[arg-type]  # they are texts
+            return characters
     except TypeError:
-        return None
-    return characters if is_usual else None
+        pass
+    return None
 
 
 def _are_short(names: Collection[str]) -> bool:
-    """Return whether names of variables are few and short. They differ, so short ones are few."""
-    if len("".join(names)) <= LONGEST_VARIABLE:
-        return True
+    """Return whether names of variables are not too many, and none is too long."""
     return len(names) <= MOST_COLUMNS and max(map(len, names)) <= LONGEST_VARIABLE
 
 
@@ -92,9 +95,11 @@ SizeLimited = AfterValidator(_check_size)
 class Recipient(Model):
     """One recipient as a caller submits it."""
 
-    number: str = Field(max_length=64, description="The phone number in any spelling, such as 0812-3456-7890.")
+    number: str = Field(
+        max_length=LONGEST_NUMBER, description="The phone number in any spelling, such as 0812-3456-7890."
+    )
     name: str | None = Field(
-        default=None, max_length=512, description="The name of the person: at most 512 characters; null: none."
+        default=None, max_length=LONGEST_NAME, description="The name of the person: at most 512 characters; null: none."
     )
     variables: Annotated[dict[str, Scalar], SizeLimited] = Field(
         default_factory=dict, description='Values for the text of the message, by name: {"kode": "A1"}.'
