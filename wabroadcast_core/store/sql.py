@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic_core import PydanticSerializationError, to_json
+from pydantic_core import PydanticSerializationError, from_json, to_json
 from sqlalchemy import Connection, TextClause, text
 
 
@@ -40,6 +40,14 @@ def as_json(value: Sequence[Any] | Mapping[str, Any]) -> str:
     except PydanticSerializationError:  # half a surrogate pair
         document = clean_text(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
     return _NUL.sub("\\1\N{REPLACEMENT CHARACTER}", document) if "\\u0000" in document else document
+
+
+def parse_json(document: str) -> Any:
+    """Return the value of a document that is stored."""
+    try:
+        return from_json(document)  # takes half of the time of the standard library
+    except ValueError:  # half a surrogate pair
+        return json.loads(document)
 
 
 def clean_text(text: str) -> str:
