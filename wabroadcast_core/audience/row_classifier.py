@@ -27,7 +27,8 @@ from wabroadcast_core.store.claims import ANY_ROUTE
 from wabroadcast_core.store.messages import NewMessage, message_key
 
 _OPTED_OUT = Sentence("opted_out", "opted out")  # as DEFAULT_REASON, which the blacklist has
-_QUEUED: Final = MessageStatus.QUEUED.value  # looked up once: an enum takes longer
+_QUEUED: Final = MessageStatus.QUEUED.value  # a plain text takes less time to look up and to store than an enum
+_SKIPPED: Final = MessageStatus.SKIPPED.value
 LONGEST_RAW = 100  # characters that are stored of the text in the place of a number
 
 
@@ -97,7 +98,7 @@ class RowClassifier:
             return
         row = _without_blanks(row, is_usual=is_usual)
         stored = row.variables
-        if row.own and self._used:
+        if row.own and not self._used.isdisjoint(row.own):
             stored = stored | {name: value for name, value in row.own.items() if name in self._used}
         variables = to_json(stored).decode() if stored else None
         try:
@@ -165,9 +166,7 @@ class RowClassifier:
     ) -> NewMessage:
         """Return the message of a row that is skipped, with its detail as it is stored."""
         shown, packed = raw[:LONGEST_RAW], detail and pack_sentence(detail)
-        return NewMessage(
-            key, self._snapshot.id, 0, ANY_ROUTE, MessageStatus.SKIPPED, None, shown, name, variables, reason, packed
-        )
+        return NewMessage(key, self._snapshot.id, 0, ANY_ROUTE, _SKIPPED, None, shown, name, variables, reason, packed)
 
     def _blocked(self, numbers: Sequence[str]) -> dict[str, str]:
         only = self._pool[0] if len(self._pool) == 1 else blacklist_store.EVERY_CONNECTION
