@@ -7,6 +7,7 @@ another status adds this to ``changes``.
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, RowMapping, Select, func, select, text
@@ -98,6 +99,8 @@ _INSERT = dialects(
     sqlite={"values": "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", "end": ""},
     postgresql={"values": _SELECTED.format(columns=_NEW_COLUMNS, rows=POST_ROWS), "end": "RETURNING id"},
 )
+_TEXTS = ("raw", "name", "detail")  # may have characters that no database stores
+_texts_of = attrgetter(*_TEXTS)
 _STORED = text("SELECT id FROM messages WHERE id IN (SELECT each.value FROM json_each(:keys) AS each)")
 
 
@@ -124,17 +127,10 @@ def _insert_in_sqlite(conn: Connection, rows: Sequence[NewMessage]) -> set[int]:
 
 def _storable(rows: Sequence[NewMessage]) -> list[tuple[Any, ...]]:
     """Return the messages without characters that no database stores; one search for all takes the least time."""
-    texts = "".join([text for row in rows for text in (row.raw, row.name, row.detail) if text])
+    texts = "".join([text for row in rows for text in _texts_of(row) if text])
     if clean_text(texts) == texts:
         return [*rows]
-    return [
-        row._replace(
-            raw=row.raw and clean_text(row.raw),
-            name=row.name and clean_text(row.name),
-            detail=row.detail and clean_text(row.detail),
-        )
-        for row in rows
-    ]
+    return [row._replace(**{at: clean_text(text) for at in _TEXTS if (text := getattr(row, at))}) for row in rows]
 
 
 def last_connections(conn: Connection, numbers: Sequence[str], *, among: Sequence[int]) -> dict[str, int]:

@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO, ClassVar
 
 from pydantic import BaseModel, Field
+from pydantic_core import from_json
 
 from wabroadcast_core import (
     LONGEST_FIELD,
@@ -227,6 +228,8 @@ def _read_lines(child: "subprocess.Popen[bytes]", context: SourceContext) -> Ite
     """
     for line in iter(partial(_output_of(child).readline, _LONGEST_LINE), b""):
         match _parse_line(line):
+            case list() as cells:
+                yield cells
             case {"error": said}:
                 raise FileError(_sentence(said))
             case {"rows": _}:
@@ -275,6 +278,13 @@ def _wait_for_output(child: "subprocess.Popen[bytes]", context: SourceContext, *
 
 
 def _parse_line(line: bytes) -> Any:
+    try:
+        return from_json(line)  # takes a third of the time of the standard library
+    except ValueError:  # half a surrogate pair, or half a line
+        return _parse_unusual_line(line)
+
+
+def _parse_unusual_line(line: bytes) -> Any:
     try:
         return json.loads(line)
     except ValueError:  # half a line: the child died while it was writing
