@@ -34,8 +34,8 @@ from wabroadcast_core.snapshots import BroadcastSnapshot
 from wabroadcast_core.store import audit_log
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import connections as connection_store
-from wabroadcast_core.store import messages as message_store
-from wabroadcast_core.store.messages import NewMessage, message_key
+from wabroadcast_core.store.messages import message_key
+from wabroadcast_core.store.new_messages import NewMessage, insert_messages
 
 _AT_ONCE: Final[Mapping[str, Any]] = {
     "scheduled_at": None,
@@ -100,7 +100,7 @@ class BroadcastTests:
             if first is not None:
                 return Submitted(first["id"], new=False, connection_ids=list(pool.values()))
             key = self._insert(conn, draft, pool, values=values, actor=actor)
-            message_store.insert_messages(conn, [message._replace(id=message_key(key, 0), broadcast_id=key)])
+            insert_messages(conn, [message._replace(id=message_key(key, 0), broadcast_id=key)])
             return Submitted(key, new=True, connection_ids=list(pool.values()))
 
         return self._submission.insert_once(insert)

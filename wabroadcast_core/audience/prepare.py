@@ -33,7 +33,7 @@ from wabroadcast_core.store import reason_counts
 from wabroadcast_core.store import retention as retention_store
 from wabroadcast_core.store import uploads as upload_store
 from wabroadcast_core.store.changes import Changes
-from wabroadcast_core.store.messages import NewMessage
+from wabroadcast_core.store.new_messages import NewMessage, insert_messages
 from wabroadcast_core.store.uploads import store_upload
 
 log = logging.getLogger(__name__)
@@ -191,10 +191,10 @@ class _Preparation:
                 return False
             changes = Changes()
             sendable = _in_batches(classified.sendable.values(), batch_size)
-            stored = message_store.insert_messages(conn, sendable)
+            stored = insert_messages(conn, sendable)
             duplicates = [_as_duplicate(message) for message in sendable if message.id not in stored]
             skipped = [*classified.skipped, *duplicates]
-            message_store.insert_messages(conn, skipped)
+            insert_messages(conn, skipped)
             changes[self._id, "queued"] += len(stored)
             changes[self._id, "skipped"] += len(skipped)
             changes[self._id, "total"] += size

@@ -36,7 +36,7 @@ from wabroadcast_core.pacing.forecast import Forecast
 from wabroadcast_core.rendering.content import compile_content
 from wabroadcast_core.rendering.placeholders import check_placeholders
 from wabroadcast_core.snapshots import BroadcastSnapshot
-from wabroadcast_core.store.messages import NewMessage
+from wabroadcast_core.store.new_messages import NewMessage
 from wabroadcast_core.waiting.causes import WaitingCauses
 from wabroadcast_core.waiting.outlook import start_and_end
 

@@ -14,7 +14,8 @@ from wabroadcast_core.models.recipient import AudienceRow
 from wabroadcast_core.models.status import SkipReason
 from wabroadcast_core.rendering.content import Rendered
 from wabroadcast_core.sentences import unpack_sentence
-from wabroadcast_core.store.messages import NewMessage, position_of
+from wabroadcast_core.store.messages import position_of
+from wabroadcast_core.store.new_messages import NewMessage
 
 SENDABLE = "sendable"
 """In the place of a reason: the people who get a message."""

@@ -24,7 +24,8 @@ from wabroadcast_core.snapshots import BroadcastSnapshot
 from wabroadcast_core.store import blacklist as blacklist_store
 from wabroadcast_core.store import messages as message_store
 from wabroadcast_core.store.claims import ANY_ROUTE
-from wabroadcast_core.store.messages import NewMessage, message_key
+from wabroadcast_core.store.messages import message_key
+from wabroadcast_core.store.new_messages import NewMessage
 
 _OPTED_OUT = Sentence("opted_out", "opted out")  # as DEFAULT_REASON, which the blacklist has
 _QUEUED: Final = MessageStatus.QUEUED.value  # a plain text takes less time to look up and to store than an enum

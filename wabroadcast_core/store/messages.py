@@ -7,15 +7,13 @@ another status adds this to ``changes``.
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Connection, Row, RowMapping, Select, func, select, text
 
 from wabroadcast_core.models.status import LONGEST_REASON, OPEN_MESSAGES, MessageStatus, ReceiptKind
 from wabroadcast_core.store.changes import Changes
 from wabroadcast_core.store.search import Folded, matches
-from wabroadcast_core.store.sql import POST_ROWS, as_json, clean_text, dialects, json_columns
 from wabroadcast_core.store.tables import messages
 
 POSITION_BITS = 32
@@ -51,100 +49,6 @@ def read_position(digits: str) -> int | None:
         return None
     position = int(digits)
     return position if position < 1 << POSITION_BITS else None
-
-
-# --- create ----------------------------------------------------------------------------------------------------
-
-_, _NEW_COLUMNS = json_columns(
-    id="BIGINT",
-    broadcast_id="BIGINT",
-    batch="INTEGER",
-    route="INTEGER",
-    status="TEXT",
-    number="TEXT",
-    raw="TEXT",
-    name="TEXT",
-    variables="TEXT",
-    reason="TEXT",
-    detail="TEXT",
-)
-
-
-class NewMessage(NamedTuple):
-    """A message to store, in the order of the columns above."""
-
-    id: int
-    broadcast_id: int
-    batch: int
-    route: int
-    status: str
-    number: str | None
-    raw: str | None
-    name: str | None
-    variables: str | None  # JSON
-    reason: str | None
-    detail: str | None
-
-
-_SELECTED = "SELECT {columns} FROM {rows} WHERE true"
-# Store messages; those whose number its broadcast has already are left out.
-# Input: in SQLite one row for each message, as NewMessage; in PostgreSQL :rows, JSON rows of NewMessage.
-# Output in PostgreSQL: the keys of the stored messages.
-_INSERT = dialects(
-    """
-    INSERT INTO messages (id, broadcast_id, batch, route, status, number, raw, name, variables, reason, detail)
-    {values}
-    ON CONFLICT DO NOTHING {end}
-    """,
-    sqlite={"values": "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", "end": ""},
-    postgresql={"values": _SELECTED.format(columns=_NEW_COLUMNS, rows=POST_ROWS), "end": "RETURNING id"},
-)
-_TEXTS = ("raw", "name", "detail")  # may have characters that no database stores
-_texts_of = attrgetter(*_TEXTS)
-_STORED = text("SELECT id FROM messages WHERE id IN (SELECT each.value FROM json_each(:keys) AS each)")
-
-
-def insert_messages(conn: Connection, rows: Sequence[NewMessage]) -> set[int]:
-    """Store new messages, at positions that have none.
-
-    :returns: the keys of those that were stored: without numbers that the broadcast has already.
-    """
-    if conn.dialect.name == "sqlite":
-        return _insert_in_sqlite(conn, rows)
-    return set(conn.execute(_INSERT.of(conn), {"rows": as_json(rows)}).scalars())
-
-
-def _insert_in_sqlite(conn: Connection, rows: Sequence[NewMessage]) -> set[int]:
-    """Store messages row by row, which takes SQLite less time than to take them out of JSON."""
-    keys = {row.id for row in rows}
-    if not keys:
-        return keys
-    stored = conn.exec_driver_sql(_INSERT.sqlite.text, _storable(rows)).rowcount
-    if stored == len(rows):
-        return keys
-    return set(conn.execute(_STORED, {"keys": as_json([*keys])}).scalars())
-
-
-def _storable(rows: Sequence[NewMessage]) -> list[tuple[Any, ...]]:
-    """Return the messages without characters that no database stores; one search for all takes the least time."""
-    texts = "".join([text for row in rows for text in _texts_of(row) if text])
-    if clean_text(texts) == texts:
-        return [*rows]
-    return [row._replace(**{at: clean_text(text) for at in _TEXTS if (text := getattr(row, at))}) for row in rows]
-
-
-def last_connections(conn: Connection, numbers: Sequence[str], *, among: Sequence[int]) -> dict[str, int]:
-    """Return for each number the connection through which it was sent to last.
-
-    :param among: the ids of the connections of the pool.
-    """
-    statement = (
-        select(messages.c.number, messages.c.connection_id)
-        .where(messages.c.number.in_(numbers), messages.c.status == MessageStatus.SENT)
-        .where(messages.c.connection_id.in_(among))
-        .order_by(messages.c.sent_at)
-    )
-    return {number: key for number, key in conn.execute(statement) if number is not None and key is not None}
 
 
 # --- move to another status ------------------------------------------------------------------------------------
@@ -398,3 +302,17 @@ def list_messages(
 def count_messages(conn: Connection, chosen: MessageFilter) -> int:
     """Return the number of these messages."""
     return int(conn.execute(chosen.select(func.count())).scalar_one())
+
+
+def last_connections(conn: Connection, numbers: Sequence[str], *, among: Sequence[int]) -> dict[str, int]:
+    """Return for each number the connection through which it was sent to last.
+
+    :param among: the ids of the connections of the pool.
+    """
+    statement = (
+        select(messages.c.number, messages.c.connection_id)
+        .where(messages.c.number.in_(numbers), messages.c.status == MessageStatus.SENT)
+        .where(messages.c.connection_id.in_(among))
+        .order_by(messages.c.sent_at)
+    )
+    return {number: key for number, key in conn.execute(statement) if number is not None and key is not None}

@@ -14,7 +14,8 @@ from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.control.announcements import Announcement
 from wabroadcast_core.services import blacklist as blacklist_service
 from wabroadcast_core.store import blacklist as blacklist_store
-from wabroadcast_core.store.messages import NewMessage, insert_messages, message_key
+from wabroadcast_core.store.messages import message_key
+from wabroadcast_core.store.new_messages import NewMessage, insert_messages
 from wabroadcast_core.store.tables import messages
 
 FILE = "Nama;No HP\nBudi;0812-0000-0001\nSalah;12\nSiti;+62 812 0000 0002\nBudi lagi;+6281200000001\nKosong;\n"

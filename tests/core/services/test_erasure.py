@@ -19,7 +19,8 @@ from wabroadcast_core.store import messages as message_store
 from wabroadcast_core.store import unknown as unknown_store
 from wabroadcast_core.store.attempts import NewAttempt
 from wabroadcast_core.store.claims import ANY_ROUTE
-from wabroadcast_core.store.messages import NewMessage, message_key
+from wabroadcast_core.store.messages import message_key
+from wabroadcast_core.store.new_messages import NewMessage, insert_messages
 from wabroadcast_core.store.outcomes import Outcome
 from wabroadcast_core.store.tables import acts
 
@@ -45,7 +46,7 @@ def add_broadcast(harness: StoreHarness, *statuses: MessageStatus, prepared: boo
     key = harness.add_broadcast()
     rows = [new_message(key, place, f"+62812{place:08d}") for place in range(len(statuses))]
     with harness.unit() as unit:
-        message_store.insert_messages(unit.conn, rows)
+        insert_messages(unit.conn, rows)
         unit.changes[key, "queued"] += len(rows)
         unit.changes[key, "total"] += len(rows)
     bring_to(harness, key, statuses)
@@ -221,7 +222,7 @@ def test_the_number_stays_while_the_audience_is_read_to_refuse_a_duplicate(
     assert (first.messages, first.pending) == (1, 1)
     assert (row["number"], row["name"], row["variables"]) == (PERSON, None, None)
     with harness.unit() as unit:  # a later row with the same number
-        assert message_store.insert_messages(unit.conn, [new_message(key, 7, PERSON)]) == set()
+        assert insert_messages(unit.conn, [new_message(key, 7, PERSON)]) == set()
 
     harness.end_preparing(key)
     second = broadcaster.contacts.erase(PERSON)

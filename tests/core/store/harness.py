@@ -19,8 +19,9 @@ from wabroadcast_core.store import reason_counts
 from wabroadcast_core.store.claims import ANY_ROUTE, Claimed
 from wabroadcast_core.store.database import Database
 from wabroadcast_core.store.group_commit import UnitOfWork
-from wabroadcast_core.store.messages import NewMessage, message_key
+from wabroadcast_core.store.messages import message_key
 from wabroadcast_core.store.minute_counts import add_minutes
+from wabroadcast_core.store.new_messages import NewMessage, insert_messages
 from wabroadcast_core.store.outcomes import NotHeldError, Outcome, Sent
 from wabroadcast_core.store.tables import metadata
 
@@ -91,7 +92,7 @@ class StoreHarness:
             for position in positions
         ]  # fmt: skip
         with self.unit() as unit:
-            stored = message_store.insert_messages(unit.conn, rows)
+            stored = insert_messages(unit.conn, rows)
             unit.changes[key, "queued"] += len(stored)
             unit.changes[key, "total"] += len(stored)
 

@@ -6,7 +6,8 @@ from tests.core.store.harness import StoreHarness
 from wabroadcast_core.models.status import MessageStatus, SkipReason
 from wabroadcast_core.store import messages as message_store
 from wabroadcast_core.store.claims import ANY_ROUTE
-from wabroadcast_core.store.messages import NewMessage, message_key
+from wabroadcast_core.store.messages import message_key
+from wabroadcast_core.store.new_messages import NewMessage, insert_messages
 
 
 def queued(broadcast: int, position: int, number: str, name: str | None = None) -> NewMessage:
@@ -25,10 +26,10 @@ def test_messages_whose_number_the_broadcast_has_are_left_out(harness: StoreHarn
     more = [queued(first, 2, "+6281200000002"), queued(first, 3, "+6281200000003"), queued(first, 4, "+6281200000003")]
 
     with harness.database.write() as conn:
-        assert message_store.insert_messages(conn, rows) == {message_key(first, 0), message_key(first, 1)}
-        assert message_store.insert_messages(conn, more) == {message_key(first, 3)}
-        assert message_store.insert_messages(conn, [queued(second, 0, "+6281200000001")]) == {message_key(second, 0)}
-        assert message_store.insert_messages(conn, []) == set()
+        assert insert_messages(conn, rows) == {message_key(first, 0), message_key(first, 1)}
+        assert insert_messages(conn, more) == {message_key(first, 3)}
+        assert insert_messages(conn, [queued(second, 0, "+6281200000001")]) == {message_key(second, 0)}
+        assert insert_messages(conn, []) == set()
 
 
 @pytest.mark.parametrize("text", ["NUL \x00 in it", "half a pair \ud83d", "back\\u0000slash", "😀 'quoted' \"twice\""])
@@ -37,7 +38,7 @@ def test_texts_of_messages_lose_only_what_no_database_stores(harness: StoreHarne
     stored = text.replace("\x00", "\N{REPLACEMENT CHARACTER}").replace("\ud83d", "?")
 
     with harness.database.write() as conn:
-        message_store.insert_messages(conn, [queued(key, 0, "+6281200000001", text), skipped(key, 1, text, text)])
+        insert_messages(conn, [queued(key, 0, "+6281200000001", text), skipped(key, 1, text, text)])
 
     with harness.database.read() as conn:
         first, second = (message_store.find_message(conn, message_key(key, position)) for position in (0, 1))
