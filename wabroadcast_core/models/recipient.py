@@ -43,7 +43,7 @@ def scalar_text(value: Scalar) -> str:
 def usual_length(variables: Variables) -> int | None:
     """Return the characters of all values if they are texts of usual length and none is blank, as nearly always.
 
-    Then :func:`find_excess` finds nothing and :func:`without_blanks` removes nothing. This takes a third of the time.
+    Then :func:`find_excess` finds nothing and :func:`without_blanks` removes nothing: this takes less time than both.
 
     :returns: None for other values: they may be usual too.
     """
