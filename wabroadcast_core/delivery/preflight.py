@@ -25,7 +25,8 @@ from wabroadcast_core.store.outcomes import Outcome
 log = logging.getLogger(__name__)
 
 STRETCH_SECONDS: Final = 0.004  # of rendering before others run: coroutines with slots to meet, other connections
-PARSED_CHARACTERS: Final = 262_144  # of variables that are parsed at once
+PARSED_TOGETHER: Final = 100  # messages whose variables are parsed at once
+PARSED_CHARACTERS: Final = 262_144  # of their variables at most: longer ones are parsed message by message
 PLUGIN_WAIT: Final = 30.0  # seconds before a message is tried again for which a blacklist plugin failed
 
 
@@ -122,7 +123,7 @@ class _Rendering:
     """The rendering of claimed messages, one stretch after the other."""
 
     def __init__(
-        self, claimed: Iterable[Claimed], broadcasts: Mapping[int, BroadcastSnapshot], *, timer: Callable[[], float]
+        self, claimed: Sequence[Claimed], broadcasts: Mapping[int, BroadcastSnapshot], *, timer: Callable[[], float]
     ) -> None:
         self._left = _with_variables(claimed)
         self._broadcasts = broadcasts
@@ -149,26 +150,19 @@ class _Rendering:
         return False
 
 
-def _with_variables(claimed: Iterable[Claimed]) -> Iterator[tuple[Claimed, dict[str, Any]]]:
-    """Yield each message with its variables, which are parsed in groups: that is faster."""
-    for group in _groups(claimed):
-        documents = from_json(f"[{','.join([message.variables or '{}' for message in group])}]")
-        yield from zip(group, documents, strict=True)
+def _with_variables(claimed: Sequence[Claimed]) -> Iterator[tuple[Claimed, dict[str, Any]]]:
+    """Yield each message with its variables."""
+    for start in range(0, len(claimed), PARSED_TOGETHER):
+        group = claimed[start : start + PARSED_TOGETHER]
+        yield from zip(group, _parse([message.variables or "{}" for message in group]), strict=True)
 
 
-def _groups(claimed: Iterable[Claimed]) -> Iterator[list[Claimed]]:
-    """Yield the messages in groups whose variables are parsed at once."""
-    group: list[Claimed] = []
-    characters = 0
-    for message in claimed:
-        length = len(message.variables or "")
-        if group and characters + length > PARSED_CHARACTERS:
-            yield group
-            group, characters = [], 0
-        characters += length
-        group.append(message)
-    if group:
-        yield group
+def _parse(documents: Sequence[str]) -> Iterable[dict[str, Any]]:
+    """Parse JSON documents: short ones at once, which is faster."""
+    if sum(map(len, documents)) > PARSED_CHARACTERS:
+        return map(from_json, documents)
+    parsed: list[dict[str, Any]] = from_json(f"[{','.join(documents)}]")
+    return parsed
 
 
 def _render_message(message: Claimed, broadcast: BroadcastSnapshot, variables: dict[str, Any]) -> OutgoingMessage:

@@ -21,6 +21,7 @@ from wabroadcast_core.models.message import (
 from wabroadcast_core.models.recipient import Scalar, is_blank
 from wabroadcast_core.models.slug import make_slug
 from wabroadcast_core.rendering.errors import BadText, MissingVariable, NotRendered, in_field
+from wabroadcast_core.rendering.plain_text import PlainText
 from wabroadcast_core.rendering.template import CompiledText, Values, compile_text, refuse_half_characters
 from wabroadcast_core.rendering.values import WorkMeter
 from wabroadcast_core.sentences import Sentence, sentence_of
@@ -110,6 +111,7 @@ class CompiledContent:
         self.variables = frozenset(name for part in self._fields() for name in part.template.names)
         self.is_plain = all(part.template.is_plain for part in self._fields())
         """Whether it is rendered in microseconds: its texts have only literals, variables and defaults."""
+        self._quick = _quick_text(text) if self._fixed else None
         self._required = frozenset(name for part in self._fields() for name in part.template.required)
 
     def render(self, *, number: str, name: str | None, variables: Values) -> Rendered:
@@ -126,11 +128,13 @@ class CompiledContent:
         given: dict[str, Scalar] = {**variables, "number": number}
         if not is_blank(name):
             given["name"] = name
+        if self._quick is not None and (text := self._quick.fill_texts(given)) is not None:
+            return Rendered(text, self._content.copy())
         values = given if self.is_plain and self._has_all(given) else self._pick(given)
         meter = None if self.is_plain else WorkMeter()
         try:
-            text = None if self._text is None else self._text.render(values, meter)
-            return Rendered(text, self._content.copy() if self._fixed else _render_tree(self._content, values, meter))
+            body = None if self._text is None else self._text.render(values, meter)
+            return Rendered(body, self._content.copy() if self._fixed else _render_tree(self._content, values, meter))
         except MissingVariable as error:
             raise MissingVariable(error.name, present=_present_names(given)) from None
 
@@ -157,6 +161,13 @@ class CompiledContent:
         if self._text is not None:
             yield self._text
         yield from _fields_in(self._content)
+
+
+def _quick_text(text: _Field | None) -> PlainText | None:
+    """Return the plain text of a field with no other rule than its length; None if it is another one."""
+    if text is None or text.refused or not isinstance(text.template, PlainText):
+        return None
+    return text.template
 
 
 def _find_by_slug(names: Iterable[str], values: Values) -> dict[str, Scalar]:

@@ -1,6 +1,7 @@
 """Texts of literals, variables and defaults, as nearly all messages are: rendered without Jinja, which is faster."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from jinja2 import nodes
@@ -55,10 +56,28 @@ class PlainText:
     def __init__(self, parts: Sequence[str | Placeholder], *, required: frozenset[str], longest: int) -> None:
         self._placeholders = [(index, *part) for index, part in enumerate(parts) if isinstance(part, Placeholder)]
         self._pieces = [part if isinstance(part, str) else "" for part in parts]
+        self._format = "".join(part.replace("%", "%%") if isinstance(part, str) else "%s" for part in parts)
+        self._values_of = _values_of([name for _index, name, _default in self._placeholders])
         self._longest = longest
         self._room = longest - sum(map(len, self._pieces))
         self.names = frozenset(name for _index, name, _default in self._placeholders)
         self.required = required
+
+    def fill_texts(self, values: Mapping[str, Any]) -> str | None:
+        """Render the text quickly if each of its variables has a text as its value, as in nearly all messages.
+
+        :returns: None if one has not, or if the result is too long: then :meth:`fill` decides.
+        """
+        try:
+            texts = self._values_of(values)
+        except KeyError:
+            return None
+        room = self._room
+        for text in texts:
+            if type(text) is not str or not text or text.isspace():
+                return None
+            room -= len(text)
+        return self._format % texts if room >= 0 else None
 
     def fill(self, values: Mapping[str, Any], *, meter: WorkMeter | None = None) -> str:
         """Render the text, as every :class:`CompiledText` does."""
@@ -78,3 +97,10 @@ class PlainText:
         if room < 0:
             raise too_long(self._longest)
         return "".join(pieces)
+
+
+def _values_of(names: Sequence[str]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+    """Return a function that returns the values of these names; it raises a KeyError for one that is missing."""
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda values: tuple([values[name] for name in names])
