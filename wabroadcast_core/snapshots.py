@@ -12,7 +12,7 @@ from wabroadcast_core.models.broadcast import BroadcastDraft
 from wabroadcast_core.models.connection import Limits
 from wabroadcast_core.models.pacing import Quota, WarmUp
 from wabroadcast_core.models.recipient import Variables
-from wabroadcast_core.models.status import ConnectionState, Purpose
+from wabroadcast_core.models.status import TEST, ConnectionState, Purpose
 from wabroadcast_core.rendering.content import CompiledContent, Rendered, compile_content
 
 DAY = 86_400.0
@@ -40,7 +40,7 @@ class BroadcastSnapshot:
 
         :raises NotRendered: it cannot be rendered from these variables.
         """
-        if self.purpose is Purpose.TEST:
+        if self.purpose is TEST:
             number = str(variables.get("number") or number)
         return self.content.render(number=number, name=name, variables=variables)
 

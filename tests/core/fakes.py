@@ -26,6 +26,7 @@ from wabroadcast_core.models.capabilities import Capabilities
 from wabroadcast_core.models.connection import Limits
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.models.receipt import WebhookRequest
+from wabroadcast_core.models.status import SENT
 from wabroadcast_core.outcomes.classify import given_back
 from wabroadcast_core.outcomes.recorder import Result
 from wabroadcast_core.pacing.pace import ColdPaceError, RecentStarts, SlotReport, Slots
@@ -215,6 +216,10 @@ class FakeRecorder:
 
     def add(self, result: Result) -> None:
         self.results.append(result)
+
+    def add_sent(self, message: Claimed, *, provider_id: str | None, sent_at: float) -> None:
+        outcome = Outcome(message.key, SENT, True, None, None, message.connection_id, provider_id, sent_at)
+        self.add(Result(message, outcome, sent_at))
 
     def put_aside(self, message: Claimed, outcome: Outcome) -> None:
         self.add(Result(message, outcome))

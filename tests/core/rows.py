@@ -11,7 +11,8 @@ from wabroadcast_core.delivery.ready_messages import PendingSend
 from wabroadcast_core.models.broadcast import BroadcastDraft
 from wabroadcast_core.models.connection import Limits
 from wabroadcast_core.models.message import OutgoingMessage
-from wabroadcast_core.models.status import MessageStatus
+from wabroadcast_core.models.status import SENT, MessageStatus
+from wabroadcast_core.outcomes.recorder import Recorder, Result
 from wabroadcast_core.rendering.content import compile_content
 from wabroadcast_core.snapshots import BroadcastSnapshot, ConnectionSnapshot
 from wabroadcast_core.store import tables
@@ -61,6 +62,16 @@ def pending(
     claim = claimed(position, broadcast_id=snapshot.id, **fields)
     message = OutgoingMessage(f"{snapshot.job_id}-{position}", claim.number, "text", "Halo")
     return PendingSend(claim, message, snapshot, ready_at, slot=slot)
+
+
+def add_results(recorder: Recorder, *results: Result) -> None:
+    """Add results to a recorder as sends do: those of messages that were plainly sent in their short form."""
+    for result in results:
+        outcome = result.outcome
+        if outcome.status is SENT and outcome.detail is None and outcome.sent_at is not None:
+            recorder.add_sent(result.claimed, provider_id=outcome.provider_id, sent_at=outcome.sent_at)
+        else:
+            recorder.add(result)
 
 
 # --- a store in memory -------------------------------------------------------------------------------------------

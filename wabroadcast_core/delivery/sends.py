@@ -20,7 +20,7 @@ from wabroadcast_core.errors import BadMessage, ConnectionDown, OutcomeUnknown, 
 from wabroadcast_core.metrics.catalogue import SEND_DURATION
 from wabroadcast_core.metrics.meters import Meters
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
-from wabroadcast_core.models.status import SENT, MessageStatus, Purpose, SkipReason, WaitReason
+from wabroadcast_core.models.status import REHEARSAL, SENT, MessageStatus, SkipReason, WaitReason
 from wabroadcast_core.outcomes import classify
 from wabroadcast_core.outcomes.circuit_breaker import CircuitBreakers, LostAnswers
 from wabroadcast_core.outcomes.classify import Circumstances, Ending
@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 
 UNPACED_WAIT = 1.0  # seconds without sends after a throttling, where there is no rate to lower
 LONGEST_END_WAIT = 1.0  # seconds
+ACCEPTED = "accepted"  # the state of a message that the provider does not hold back; how its send ended
 
 
 class Dropped(Exception):  # noqa: N818 - an outcome of one message
@@ -147,64 +148,90 @@ class SendTasks:
 
     async def _send_on(self) -> None:
         task = asyncio.current_task()
+        now = self._clock.steady.now()
         while self._begun and task is not None:
-            await self._send(*self._begun.popleft(), task)
+            self._tasks[task] = now
+            now = await self._send(*self._begun.popleft(), now)
 
-    async def _send(self, live: LiveConnection, pending: PendingSend, task: asyncio.Task[None]) -> None:
-        slot_time = self._tasks[task] = self._clock.steady.now()
+    async def _send(self, live: LiveConnection, pending: PendingSend, slot_time: float) -> float:
+        """Send a message and record its outcome.
+
+        :param slot_time: the present time.
+        :returns: the time at which the send ended, when the next one may begin.
+        """
         started_at = self._clock.to_wall(slot_time)
-        left, ended = False, "accepted"
+        left, kind = False, ACCEPTED
         changers: Sequence[str] = ()
+        ending: Accepted | Outcome
         try:
             _take_slot(live, pending, at=slot_time)
-            if pending.broadcast.purpose is Purpose.REHEARSAL:
-                _refuse_real_sender(live)
+            _check_purpose(live, pending)
             if live.checks_numbers:
                 await self._check_number(live, pending)
             if self._before_send is not None:
                 changers = self._before_send(pending.message)
             left = True
-            answer = _as_accepted(await live.sender.send(pending.message))
-            outcome = classify.accepted(answer, pending.claimed, connection_id=live.snapshot.id, started_at=started_at)
-            self._note_identity(pending.message.number, answer.wa_id)
+            ending = _as_accepted(await live.sender.send(pending.message))
         except asyncio.CancelledError:
-            ended = "unknown"
-            outcome = (
+            kind = "unknown"
+            ending = (
                 classify.unknown("no_answer", self._circumstances(live, pending)) if left else self._not_left(pending)
             )
         except (NotOnWhatsApp, NotFoundYet) as error:
-            outcome = self._withhold(error, pending)
+            ending = self._withhold(error, pending)
         except Dropped:
-            outcome = self._not_left(pending)
+            ending = self._not_left(pending)
         except GeneratorExit:  # the loop has ended
             raise
         except BaseException as error:  # noqa: BLE001 - whatever a plugin raises is classified, and stops no other send
-            ended = classify.kind_of(error)
-            outcome = self._classify(error, live, pending, changers=changers)
+            kind = classify.kind_of(error)
+            ending = self._classify(error, live, pending, changers=changers)
+        now = self._clock.steady.now()
         if left:
-            self._meters.observe(SEND_DURATION, self._clock.steady.now() - slot_time, live.snapshot.id, ended)
-        self._end(live, pending, outcome, started_at=started_at, left=left)
+            self._meters.observe(SEND_DURATION, now - slot_time, live.snapshot.id, kind)
+        if isinstance(ending, Accepted):
+            self._end_accepted(live, pending, ending, started_at=started_at)
+        else:
+            self._end(live, pending, ending, started_at=started_at, left=left)
+        return now
+
+    def _end_accepted(self, live: LiveConnection, pending: PendingSend, answer: Accepted, *, started_at: float) -> None:
+        """Record that a message was accepted, and count it for others."""
+        if answer.wa_id is not None:
+            self._note_identity(pending.message.number, answer.wa_id)
+        if answer.state != ACCEPTED:
+            outcome = classify.held_back(answer, pending.claimed, connection_id=live.snapshot.id, started_at=started_at)
+            self._end(live, pending, outcome, started_at=started_at, left=True)
+            return
+        self._note_end(live, is_answered=True)
+        self._recorder.add_sent(pending.claimed, provider_id=answer.provider_id, sent_at=started_at)
+        if not self._stopping.is_set():
+            self._lost_answers.end_run(live.snapshot.id)
+            self._breakers.count_sent(pending.broadcast.id)
 
     def _end(
         self, live: LiveConnection, pending: PendingSend, outcome: Outcome, *, started_at: float, left: bool
     ) -> None:
         """Record the outcome of a send, and count it for others."""
-        live.in_flight -= 1
-        if left and (outcome.status is SENT or outcome.status is MessageStatus.FAILED):
-            self._note_answer(live)
+        self._note_end(live, is_answered=left and outcome.status in {SENT, MessageStatus.FAILED})
         tried = outcome.connection_id is not None  # otherwise it was given back or skipped
         self._recorder.add(Result(pending.claimed, outcome, started_at if tried else None, left))
-        if (ended := self._ended.get(live.snapshot.id)) is not None:
-            ended.set()
         if not self._stopping.is_set():  # a stop ends sends without an answer: that is not the provider's fault
             self._count(outcome, connection_id=live.snapshot.id, broadcast_id=pending.broadcast.id)
 
-    def _note_answer(self, live: LiveConnection) -> None:
-        """Note that the provider did not throttle a message; if it throttled all before, end the silence."""
-        live.refused_since = None
-        if live.is_probing:
-            live.is_probing, live.cool_until = False, 0.0
-            self._background.spawn(self._pace.end_silence(live.snapshot.id))
+    def _note_end(self, live: LiveConnection, *, is_answered: bool) -> None:
+        """Note that a send has ended, and wake the planners that wait for one.
+
+        :param is_answered: whether the provider did not throttle it; if it throttled all before, the silence ends.
+        """
+        live.in_flight -= 1
+        if is_answered:
+            live.refused_since = None
+            if live.is_probing:
+                live.is_probing, live.cool_until = False, 0.0
+                self._background.spawn(self._pace.end_silence(live.snapshot.id))
+        if (ended := self._ended.get(live.snapshot.id)) is not None:
+            ended.set()
 
     def _count(self, outcome: Outcome, *, connection_id: int, broadcast_id: int) -> None:
         """Pause the connection or the broadcast if too many outcomes are alike and not good."""
@@ -230,9 +257,9 @@ class SendTasks:
         if pending.dropped or self._stopping.is_set():
             raise Dropped
 
-    def _note_identity(self, number: str, wa_id: str | None) -> None:
+    def _note_identity(self, number: str, wa_id: str) -> None:
         """Store the id by which WhatsApp knows a person, where it is not the number itself."""
-        if wa_id is not None and wa_id != number[1:]:
+        if wa_id != number[1:]:
             self._background.spawn(self._ledger.note_identity(wa_id, number))
 
     # --- outcomes ----------------------------------------------------------------------------------------------
@@ -280,7 +307,7 @@ class SendTasks:
                 return self._ledger.pause_broadcast(pending.broadcast.id, reason=words_of(error))
             case "pause_connection" if isinstance(error, ConnectionDown):
                 return self._ledger.pause_connection(live.snapshot.id, error)
-            case "opt_out" if pending.broadcast.purpose is not Purpose.REHEARSAL:
+            case "opt_out" if pending.broadcast.purpose is not REHEARSAL:
                 reason = ending.outcome.reason or "opt_out"
                 return self._ledger.opt_out(pending.claimed.number, reason=reason, source=live.snapshot.name)
         return None
@@ -296,12 +323,12 @@ class SendTasks:
         )
 
 
-def _refuse_real_sender(live: LiveConnection) -> None:
+def _check_purpose(live: LiveConnection, pending: PendingSend) -> None:
     """Check that no message of a rehearsal leaves: its connection may have got another sender since its submit.
 
     :raises Rejected: the sender of the connection reaches real phones.
     """
-    if not live.sender.capabilities.simulated:
+    if pending.broadcast.purpose is REHEARSAL and not live.sender.capabilities.simulated:
         sentence = say("rehearsal_not_simulated", connection=live.snapshot.name)
         raise Rejected("rehearsal_not_simulated", sentence)
 

@@ -29,9 +29,9 @@ from wabroadcast_core.inbound.processor import InboundProcessor
 from wabroadcast_core.metrics.catalogue import MESSAGES
 from wabroadcast_core.models.notices import FinishedMessage
 from wabroadcast_core.models.receipt import ProviderEvents
-from wabroadcast_core.models.status import OPEN_MESSAGES, SENT, Purpose
+from wabroadcast_core.models.status import OPEN_MESSAGES, SENT, MessageStatus, Purpose
 from wabroadcast_core.outcomes.opt_outs import ConsentWords
-from wabroadcast_core.outcomes.recorder import Recorder, Result
+from wabroadcast_core.outcomes.recorder import Batch, Recorder
 from wabroadcast_core.pacing.lanes import Lanes
 from wabroadcast_core.pacing.pace import Pace
 from wabroadcast_core.pacing.per_recipient import RecipientGaps
@@ -41,6 +41,7 @@ from wabroadcast_core.recovery.lease import WorkerLease
 from wabroadcast_core.recovery.recover import Recovery
 from wabroadcast_core.recovery.retention import Retention
 from wabroadcast_core.redis_access.probe import RedisProbe
+from wabroadcast_core.store.claims import Claimed
 from wabroadcast_core.store.group_commit import GroupCommit
 from wabroadcast_core.store.messages import position_of
 from wabroadcast_core.store.receipts import AppliedReceipt
@@ -228,39 +229,40 @@ class EngineParts:
         if receipts := describe_receipts(self._context.database, applied):
             self._context.plugins.receipts(receipts)
 
-    def _on_recorded(self, results: Sequence[Result]) -> None:
-        keys = [result.outcome.key for result in results]
+    def _on_recorded(self, batch: Batch) -> None:
+        keys = batch.keys
         self._intents.forget(keys)
         self.held_claims.release(keys)
-        tests = self._ledger.tests
-        counted = [result for result in results if result.claimed.broadcast_id not in tests] if tests else results
-        self._count_recorded(counted)
-        unsent = [result for result in results if result.outcome.status is not SENT]
-        self.turns.on_recorded(unsent)
+        self.turns.on_recorded(batch.others)
+        if tests := self._ledger.tests:
+            batch = batch.without(tests)
+        self._count_recorded(batch)
         plugins = self._context.plugins
-        if plugins.has_finished_hooks:
-            finished = [self._finished(result) for result in counted if result.outcome.status not in OPEN_MESSAGES]
-            if finished:
-                self.background.spawn(asyncio.to_thread(plugins.messages_finished, finished))
+        if plugins.has_finished_hooks and (finished := self._finished_messages(batch)):
+            self.background.spawn(asyncio.to_thread(plugins.messages_finished, finished))
 
-    def _count_recorded(self, results: Sequence[Result]) -> None:
-        statuses = [(result.claimed.connection_id, result.outcome.status) for result in results]
-        sent = Counter([connection_id for connection_id, status in statuses if status is SENT])  # quick to count
-        others = Counter([each for each in statuses if each[1] is not SENT])
+    def _count_recorded(self, batch: Batch) -> None:
+        sent = Counter([claimed.connection_id for claimed, _, _ in batch.sent])
+        others = Counter((result.claimed.connection_id, result.outcome.status) for result in batch.others)
         for connection_id, amount in sent.items():
             self._context.meters.count(MESSAGES, connection_id, SENT.value, amount=amount)
         for (connection_id, status), amount in others.items():
             self._context.meters.count(MESSAGES, connection_id, status.value, amount=amount)
 
-    def _finished(self, result: Result) -> FinishedMessage:
-        snapshot = self._ledger.snapshot(result.claimed.broadcast_id)
+    def _finished_messages(self, batch: Batch) -> list[FinishedMessage]:
+        sent = [self._finished(claimed, SENT) for claimed, _, _ in batch.sent]
+        ended = [result for result in batch.others if result.outcome.status not in OPEN_MESSAGES]
+        return sent + [self._finished(each.claimed, each.outcome.status, each.outcome.reason) for each in ended]
+
+    def _finished(self, claimed: Claimed, status: MessageStatus, reason: str | None = None) -> FinishedMessage:
+        snapshot = self._ledger.snapshot(claimed.broadcast_id)
         return FinishedMessage(
-            message_id=f"{snapshot.job_id}-{position_of(result.claimed.key)}",
+            message_id=f"{snapshot.job_id}-{position_of(claimed.key)}",
             job_id=snapshot.job_id,
-            number=result.claimed.number,
-            status=result.outcome.status,
-            reason=result.outcome.reason,
-            connection=self.live_senders.name_of(result.claimed.connection_id),
+            number=claimed.number,
+            status=status,
+            reason=reason,
+            connection=self.live_senders.name_of(claimed.connection_id),
             is_rehearsal=snapshot.purpose is Purpose.REHEARSAL,
         )
 

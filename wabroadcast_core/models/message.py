@@ -146,7 +146,8 @@ class Accepted:
     state: str = "accepted"
 
     def __post_init__(self) -> None:
-        self.provider_id = short_id(self.provider_id)
+        if self.provider_id is not None and len(self.provider_id) > LONGEST_PROVIDER_ID:
+            self.provider_id = short_id(self.provider_id)
 
 
 class MessageView(Model):

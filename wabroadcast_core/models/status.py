@@ -45,6 +45,11 @@ class Purpose(StrEnum):
     REHEARSAL = "rehearsal"
 
 
+TEST: Final = Purpose.TEST
+REHEARSAL: Final = Purpose.REHEARSAL
+"""For code that runs for every message, as :data:`SENT` is."""
+
+
 ENDED_BROADCASTS = frozenset({BroadcastStatus.COMPLETED, BroadcastStatus.CANCELLED, BroadcastStatus.FAILED})
 
 UNFINISHED_BROADCASTS = frozenset(BroadcastStatus) - ENDED_BROADCASTS

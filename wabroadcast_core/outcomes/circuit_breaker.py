@@ -83,12 +83,17 @@ class LostAnswers:
         :returns: why the connection must be paused, if it must be now.
         """
         if outcome.status is SENT or outcome.status is MessageStatus.FAILED:
-            self._runs.pop(connection_id, None)
+            self.end_run(connection_id)
         elif outcome.status is MessageStatus.UNKNOWN:
             self._runs[connection_id] += 1
             if self._runs[connection_id] % self._most == 0:
                 return self._down(outcome.reason or "unknown")
         return None
+
+    def end_run(self, connection_id: int) -> None:
+        """End the run of a connection: an answer of its provider was certain."""
+        if self._runs:
+            self._runs.pop(connection_id, None)
 
     def is_down(self, connection_id: int) -> bool:
         """Whether the run of a connection is so long that its provider counts as down."""
@@ -115,10 +120,7 @@ class CircuitBreakers:
         """
         breaker = self._breakers.get(broadcast_id)
         if outcome.status is SENT:
-            if breaker is None:
-                self._sent[broadcast_id] += 1
-            else:
-                breaker.count(OK)
+            self.count_sent(broadcast_id)
         elif outcome.status is MessageStatus.FAILED:
             reason = (breaker or self._make(broadcast_id)).count(outcome.reason or "failed")
             if reason is not None:
@@ -130,6 +132,14 @@ class CircuitBreakers:
                 del self._breakers[broadcast_id]
                 return say("answers_lost", reason=reason)
         return None
+
+    def count_sent(self, broadcast_id: int) -> None:
+        """Count a message that was sent."""
+        breaker = self._breakers.get(broadcast_id)
+        if breaker is None:
+            self._sent[broadcast_id] += 1
+        else:
+            breaker.count(OK)
 
     def _make(self, broadcast_id: int) -> CircuitBreaker:
         if len(self._breakers) > MOST_BREAKERS:

@@ -58,13 +58,9 @@ class Circumstances:
     resend_after: float  # seconds before an unknown message is resent, where its broadcast says so
 
 
-def accepted(answer: Accepted, claimed: Claimed, *, connection_id: int, started_at: float) -> Outcome:
-    """Return the outcome of a message that the provider accepted.
-
-    A state other than ``accepted``, of a message that the provider holds back, becomes the detail.
-    """
-    detail = None if answer.state == "accepted" else answer.state
-    return Outcome(claimed.key, SENT, True, None, detail, connection_id, answer.provider_id, started_at)
+def held_back(answer: Accepted, claimed: Claimed, *, connection_id: int, started_at: float) -> Outcome:
+    """Return the outcome of a message that the provider accepted and holds back: its state becomes the detail."""
+    return Outcome(claimed.key, SENT, True, None, answer.state, connection_id, answer.provider_id, started_at)
 
 
 def not_accepted(error: BaseException, circumstances: Circumstances) -> Ending:  # noqa: PLR0911 - one return a row of the table

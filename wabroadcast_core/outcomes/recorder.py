@@ -4,11 +4,11 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Container, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
-from typing import Any
+from typing import Any, TypeAlias
 
 from wabroadcast_core.background import RETRY_SECONDS, BackgroundTasks
 from wabroadcast_core.errors import UnavailableError
@@ -57,10 +57,40 @@ class Result:
     left: bool = True  # whether its request left: otherwise a check or a plugin ended the attempt, which is no start
 
 
-class Recorder:
-    """Takes results on the event loop and stores them in the order in which they came.
+SentMessage: TypeAlias = tuple[Claimed, str | None, float]
+"""A message that its provider plainly accepted, as nearly all are: the provider's id, and when it was sent.
 
-    :param recorded: called on the event loop with the results of a transaction, after its commit.
+It is a tuple, because one is made for each message.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one transaction stores: the messages that were plainly sent, and the other results."""
+
+    sent: Sequence[SentMessage]
+    others: Sequence[Result]
+
+    def __len__(self) -> int:
+        return len(self.sent) + len(self.others)
+
+    @property
+    def keys(self) -> list[int]:
+        """The keys of all its messages."""
+        return [claimed.key for claimed, _, _ in self.sent] + [result.claimed.key for result in self.others]
+
+    def without(self, broadcast_ids: Container[int]) -> "Batch":
+        """Return the batch without the messages of these broadcasts."""
+        return Batch(
+            [each for each in self.sent if each[0].broadcast_id not in broadcast_ids],
+            [result for result in self.others if result.claimed.broadcast_id not in broadcast_ids],
+        )
+
+
+class Recorder:
+    """Takes results on the event loop and stores them in the order in which they came, the plainly sent ones first.
+
+    :param recorded: called on the event loop with what a transaction has stored, after its commit.
     :param written_intents: returns the number of the latest group of intents that Redis has. It is recorded too, so
         that a Redis which has lost intents is detected.
     :param to_wall: returns a time of the turns as wall time.
@@ -70,7 +100,7 @@ class Recorder:
         self,
         group_commit: GroupCommit,
         *,
-        recorded: Callable[[Sequence[Result]], None],
+        recorded: Callable[[Batch], None],
         written_intents: Callable[[], int],
         to_wall: Callable[[float], float],
     ) -> None:
@@ -78,7 +108,8 @@ class Recorder:
         self._recorded = recorded
         self._written_intents = written_intents
         self._to_wall = to_wall
-        self._waiting: list[Result] = []
+        self._sent: list[SentMessage] = []
+        self._others: list[Result] = []
         self._unstored = 0
         self._task: asyncio.Task[None] | None = None
         self._preceding = BackgroundTasks("a pause")
@@ -89,14 +120,13 @@ class Recorder:
 
     def add(self, result: Result) -> None:
         """Store a result soon."""
-        self._waiting.append(result)
-        self._unstored += 1
-        if self._unstored >= MOST_WAITING:
-            self._eased.clear()
-        if len(self._waiting) == ENOUGH:
-            self._enough.set()
-        if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._store_all())
+        self._others.append(result)
+        self._note_one_more()
+
+    def add_sent(self, claimed: Claimed, *, provider_id: str | None, sent_at: float) -> None:
+        """Store soon that a provider accepted a message, and said nothing more."""
+        self._sent.append((claimed, provider_id, sent_at))
+        self._note_one_more()
 
     def put_aside(self, claimed: Claimed, outcome: Outcome) -> None:
         """Add the outcome of a message for which no request was made."""
@@ -134,11 +164,26 @@ class Recorder:
         while self._task is not None:
             await asyncio.shield(self._task)
 
+    @property
+    def _waiting(self) -> int:
+        """How many results no transaction has taken yet."""
+        return len(self._sent) + len(self._others)
+
+    def _note_one_more(self) -> None:
+        self._unstored += 1
+        if self._unstored >= MOST_WAITING:
+            self._eased.clear()
+        if self._waiting == ENOUGH:
+            self._enough.set()
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._store_all())
+
     async def _store_all(self) -> None:
         while self._waiting:
             await self._wait_for_company()
             await self._preceding.wait_all()
-            batch, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
+            batch = Batch(self._sent[:MOST_AT_ONCE], self._others[:MOST_AT_ONCE])
+            del self._sent[:MOST_AT_ONCE], self._others[:MOST_AT_ONCE]
             await self._store(batch)
             self._unstored -= len(batch)
             if self._unstored < MOST_WAITING // 2:
@@ -146,7 +191,7 @@ class Recorder:
             self._notify(batch)
         self._task = None
 
-    def _notify(self, batch: Sequence[Result]) -> None:
+    def _notify(self, batch: Batch) -> None:
         """Report what was stored; a failure of what follows must not end the recording."""
         try:
             self._recorded(batch)
@@ -155,7 +200,7 @@ class Recorder:
 
     async def _wait_for_company(self) -> None:
         """Let few results wait for others, the longer the more a transaction costs just then."""
-        if len(self._waiting) >= ENOUGH or self._is_hurried:
+        if self._waiting >= ENOUGH or self._is_hurried:
             return
         patience = min(max(LEAST_PATIENCE, COMMITS_OF_PATIENCE * self._group_commit.commit_seconds), MOST_PATIENCE)
         self._enough.clear()
@@ -163,13 +208,13 @@ class Recorder:
             async with asyncio.timeout(patience):
                 await self._enough.wait()
 
-    async def _store(self, batch: list[Result]) -> None:
-        waited, shares, intents = False, _shares_of(batch, packed=True), self._written_intents()
+    async def _store(self, batch: Batch) -> None:
+        waited, shares, intents = False, _shares_of(batch), self._written_intents()
         while True:
             try:
                 await self._group_commit.run(partial(_record, shares, intents), urgent=False)
             except NotHeldError:
-                shares = _shares_of(batch, packed=False)
+                shares = _shares_of(_spelled_out(batch))
                 continue
             except UnavailableError:
                 if not waited:
@@ -183,32 +228,40 @@ class Recorder:
             await asyncio.sleep(RETRY_SECONDS)
 
 
+def _spelled_out(batch: Batch) -> Batch:
+    """Return a batch with a result for each message: the store then says which of them are still held."""
+    return Batch([], [*(_result_of(message) for message in batch.sent), *batch.others])
+
+
+def _result_of(message: SentMessage) -> Result:
+    claimed, provider_id, sent_at = message
+    outcome = Outcome(
+        claimed.key, SENT, True, connection_id=claimed.connection_id, provider_id=provider_id, sent_at=sent_at
+    )
+    return Result(claimed, outcome, sent_at)
+
+
 @dataclass(frozen=True, slots=True)
 class _Share:
-    """The results of one worker: those that were plainly sent are packed, where that may be tried."""
+    """The results of one worker; the messages that were plainly sent are packed."""
 
     worker_id: int
-    plain: Sequence[Result]
+    messages: Sequence[SentMessage]
     others: Sequence[Result]
     sent: Sent
-    starts: StartCounts  # of the plain ones
-    minutes: MinuteCounts  # of the plain ones
+    starts: StartCounts  # of what is packed
+    minutes: MinuteCounts  # likewise
 
     @classmethod
-    def of(cls, results: Sequence[Result], worker_id: int, *, packed: bool) -> "_Share":
+    def of(cls, batch: Batch, worker_id: int) -> "_Share":
         """Done on the event loop: what the store's thread does for each message holds up both."""
-        plain: list[Result] = []
-        others: list[Result] = []
-        spans: list[tuple[int, int, float]] = []
-        for result in results:
-            if packed and result.started_at is not None and result.outcome.is_plainly_sent:
-                claimed = result.claimed
-                plain.append(result)
-                spans.append((claimed.broadcast_id, claimed.connection_id, result.started_at // START_SPAN))
-            else:
-                others.append(result)
-        starts, minutes = _count_spans(Counter(spans))
-        return cls(worker_id, plain, others, Sent.of([result.outcome for result in plain]), starts, minutes)
+        messages = [each for each in batch.sent if each[0].worker_id == worker_id]
+        others = [result for result in batch.others if result.claimed.worker_id == worker_id]
+        starts, minutes = _count_spans(
+            Counter([(claimed.broadcast_id, claimed.connection_id, at // START_SPAN) for claimed, _, at in messages])
+        )
+        sent = Sent.of([(claimed.key, provider_id, at) for claimed, provider_id, at in messages])
+        return cls(worker_id, messages, others, sent, starts, minutes)
 
 
 def _count_spans(spans: Mapping[tuple[int, int, float], int]) -> tuple[StartCounts, MinuteCounts]:
@@ -225,12 +278,10 @@ def _count_spans(spans: Mapping[tuple[int, int, float], int]) -> tuple[StartCoun
     return starts, minutes
 
 
-def _shares_of(batch: Sequence[Result], *, packed: bool) -> list[_Share]:
-    worker_ids = dict.fromkeys([result.claimed.worker_id for result in batch])  # one, except after it got a new lease
-    return [
-        _Share.of([result for result in batch if result.claimed.worker_id == worker_id], worker_id, packed=packed)
-        for worker_id in worker_ids
-    ]
+def _shares_of(batch: Batch) -> list[_Share]:
+    worker_ids = {claimed.worker_id for claimed, _, _ in batch.sent}  # one, except after it got a new lease
+    worker_ids.update(result.claimed.worker_id for result in batch.others)
+    return [_Share.of(batch, worker_id) for worker_id in sorted(worker_ids)]
 
 
 def _starts_of(results: Sequence[Result]) -> StartCounts:
@@ -270,7 +321,7 @@ def _record(shares: Sequence[_Share], intents: int, unit: UnitOfWork) -> None:
     stored: list[Result] = []
     for share in shares:
         worker_store.record_intents(unit.conn, share.worker_id, latest=intents)
-        if share.plain:
+        if share.messages:
             outcome_store.record_sent(unit.conn, share.sent, worker_id=share.worker_id, changes=unit.changes)
         if share.others:
             outcomes = [result.outcome for result in share.others]
@@ -285,7 +336,7 @@ def _record(shares: Sequence[_Share], intents: int, unit: UnitOfWork) -> None:
         )
     _record_unsent(unit, [result for result in stored if result.outcome.status is not SENT])
     if receipt_store.has_parked(unit.conn):
-        _apply_parked(unit, [*stored, *chain.from_iterable(share.plain for share in shares)])
+        _apply_parked(unit, stored, chain.from_iterable(share.messages for share in shares))
 
 
 def _record_unsent(unit: UnitOfWork, results: Sequence[Result]) -> None:
@@ -313,10 +364,12 @@ def _record_unsent(unit: UnitOfWork, results: Sequence[Result]) -> None:
         reason_counts.count_skips(unit.conn, broadcast_id, dict(reasons))
 
 
-def _apply_parked(unit: UnitOfWork, results: Sequence[Result]) -> None:
+def _apply_parked(unit: UnitOfWork, results: Iterable[Result], sent: Iterable[SentMessage]) -> None:
     """A receipt may have been faster than our own record."""
     stored: dict[int, dict[int, str | None]] = {}
     for result in results:  # those without a connection were not sent this time, but maybe before
         stored.setdefault(result.outcome.connection_id or 0, {})[result.outcome.key] = result.outcome.provider_id
+    for claimed, provider_id, _ in sent:
+        stored.setdefault(claimed.connection_id, {})[claimed.key] = provider_id
     for connection_id, provider_ids in stored.items():
         apply_parked(unit, provider_ids, connection_id=connection_id)

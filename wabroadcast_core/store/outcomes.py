@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from wabroadcast_core.models.status import SENT, MessageStatus
+from wabroadcast_core.models.status import MessageStatus
 from wabroadcast_core.sentences import write_text
 from wabroadcast_core.store.changes import Changes
 from wabroadcast_core.store.messages import POSITION_BITS, RETURNED_STATUS, count_failures, count_moves
@@ -32,11 +32,6 @@ class Outcome:
     sent_at: float | None = None
     due_at: float | None = None
     waits_as: str | None = None  # the reason of the waiting message, where it is not that of the attempt
-
-    @property
-    def is_plainly_sent(self) -> bool:
-        """Whether the outcome is only a time and the provider's id of a sent message."""
-        return self.status is SENT and self.detail is None
 
     def as_row(self) -> tuple[Any, ...]:
         """Return the outcome in the order of the columns below."""
@@ -113,9 +108,11 @@ class Sent:
     rows: str
 
     @classmethod
-    def of(cls, outcomes: Sequence[Outcome]) -> "Sent":
-        """Pack outcomes that are plainly sent."""
-        rows = [(outcome.key, outcome.provider_id, outcome.sent_at) for outcome in outcomes]
+    def of(cls, rows: Sequence[tuple[int, str | None, float]]) -> "Sent":
+        """Pack messages.
+
+        :param rows: the key of each, the provider's id and when it was sent (UNIX seconds, UTC).
+        """
         keys = [row[0] for row in rows]
         return cls(keys, Counter([key >> POSITION_BITS for key in keys]), as_json(rows))
 

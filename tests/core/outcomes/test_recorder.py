@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from tests.core.fakes import FakeGroupCommit
-from tests.core.rows import START, claimed, hold_messages, memory_store
+from tests.core.rows import START, add_results, claimed, hold_messages, memory_store
 from tests.core.simulated import settle, simulated
 from tests.core.store.harness import StoreHarness
 from wabroadcast_core.background import RETRY_SECONDS
@@ -21,6 +21,7 @@ from wabroadcast_core.outcomes.recorder import (
     MOST_AT_ONCE,
     MOST_PATIENCE,
     MOST_WAITING,
+    Batch,
     Recorder,
     Result,
 )
@@ -44,22 +45,24 @@ class Recording:
 
     def __init__(self, store: StoreHarness | None = None, *, answers: Sequence[object] = ()) -> None:
         self.commits = FakeGroupCommit(store, answers=answers)
-        self.batches: list[Sequence[Result]] = []
+        self.batches: list[Batch] = []
         self.intents = 0  # groups that the worker has written
         commits: Any = self.commits
         self.recorder = Recorder(
             commits, recorded=self.batches.append, written_intents=lambda: self.intents, to_wall=lambda at: at
         )
 
+    def add(self, *results: Result) -> None:
+        add_results(self.recorder, *results)
+
     async def record(self, *results: Result) -> None:
-        for result in results:
-            self.recorder.add(result)
+        self.add(*results)
         await self.recorder.flush()
 
     @property
     def recorded(self) -> list[int]:
         """The keys of the messages that were reported as recorded."""
-        return [result.claimed.key for batch in self.batches for result in batch]
+        return [key for batch in self.batches for key in batch.keys]
 
 
 def sent(message: Claimed, *, detail: str | None = None) -> Result:
@@ -83,7 +86,7 @@ def keys_of(messages: Sequence[Claimed]) -> list[int]:
 async def test_outcomes_are_recorded_in_the_order_in_which_they_were_added_and_reported_after_the_commit() -> None:
     recording, messages = Recording(), [claimed(place) for place in range(3)]
     for message in messages:
-        recording.recorder.add(sent(message))
+        recording.add(sent(message))
     assert (recording.recorder.is_empty, recording.batches) == (False, [])
 
     await recording.recorder.flush()
@@ -96,14 +99,14 @@ async def test_outcomes_are_recorded_in_the_order_in_which_they_were_added_and_r
 async def test_what_comes_during_a_commit_is_recorded_by_the_next() -> None:
     recording, messages = Recording(), [claimed(place) for place in range(ENOUGH + 2)]
     for message in messages[:ENOUGH]:
-        recording.recorder.add(sent(message))
+        recording.add(sent(message))
     await asyncio.sleep(0)  # the commit has begun
     for message in messages[ENOUGH:]:
-        recording.recorder.add(sent(message))
+        recording.add(sent(message))
 
     await recording.recorder.flush()
 
-    assert [keys_of([result.claimed for result in batch]) for batch in recording.batches] == [
+    assert [batch.keys for batch in recording.batches] == [
         keys_of(messages[:ENOUGH]),
         keys_of(messages[ENOUGH:]),
     ]
@@ -122,7 +125,7 @@ async def test_few_outcomes_wait_for_company_by_what_a_commit_costs(commit_secon
     recording = Recording()
     recording.commits.commit_seconds = commit_seconds
 
-    recording.recorder.add(sent(claimed(0)))
+    recording.add(sent(claimed(0)))
     await asyncio.sleep(patience - 0.01)
     assert recording.batches == []
 
@@ -136,7 +139,7 @@ async def test_outcomes_that_come_one_by_one_are_stored_once_they_are_enough() -
 
     for place in range(ENOUGH):
         assert recording.batches == []
-        recording.recorder.add(sent(claimed(place)))
+        recording.add(sent(claimed(place)))
         await asyncio.sleep(0.005)
 
     assert len(recording.batches) == 1
@@ -150,7 +153,7 @@ async def test_a_large_batch_is_not_delayed(count: int) -> None:
     recording.commits.commit_seconds = 1.0
 
     for place in range(count):
-        recording.recorder.add(sent(claimed(place)))
+        recording.add(sent(claimed(place)))
     await settle()
 
     assert len(recording.recorded) == count
@@ -164,7 +167,7 @@ async def test_outcomes_are_stored_after_what_must_precede_them() -> None:
         await asyncio.sleep(5)
         assert recording.batches == []
 
-    recording.recorder.add(sent(claimed(0)))
+    recording.add(sent(claimed(0)))
     recording.recorder.precede(pause())
     await asyncio.sleep(4.9)
     assert recording.recorded == []
@@ -176,7 +179,7 @@ async def test_outcomes_are_stored_after_what_must_precede_them() -> None:
 @simulated
 async def test_a_flush_does_not_wait_for_company() -> None:
     recording = Recording()
-    recording.recorder.add(sent(claimed(0)))
+    recording.add(sent(claimed(0)))
     await settle()
 
     began = asyncio.get_running_loop().time()
@@ -217,7 +220,7 @@ async def test_outcomes_that_cannot_be_stored_are_kept_and_tried_until_they_are(
     error: Exception, level: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     recording = Recording(answers=[error, error, error])
-    recording.recorder.add(sent(claimed(0)))
+    recording.add(sent(claimed(0)))
     await asyncio.sleep(2.5 * RETRY_SECONDS)
 
     assert (recording.recorder.is_empty, recording.batches) == (False, [])
@@ -313,9 +316,9 @@ async def test_a_message_that_is_given_back_waits_again_in_its_former_status(sto
 async def test_claims_wait_while_the_store_is_far_behind() -> None:
     recording = Recording(answers=[UnavailableError("away")] * 3)
     for place in range(MOST_WAITING - 1):
-        recording.recorder.add(sent(claimed(place)))
+        recording.add(sent(claimed(place)))
     await recording.recorder.has_room()
-    recording.recorder.add(sent(claimed(MOST_WAITING)))
+    recording.add(sent(claimed(MOST_WAITING)))
 
     waiting = asyncio.create_task(recording.recorder.has_room())
     await asyncio.sleep(2.5 * RETRY_SECONDS)
@@ -374,9 +377,9 @@ async def test_recording_goes_on_after_what_follows_from_it_failed() -> None:
         raise KeyError(str(batch))
 
     recorder = Recorder(commits, recorded=fail, written_intents=lambda: 0, to_wall=lambda at: at)
-    recorder.add(sent(claimed(0)))
+    add_results(recorder, sent(claimed(0)))
     await asyncio.sleep(MOST_PATIENCE)
-    recorder.add(sent(claimed(1)))
+    add_results(recorder, sent(claimed(1)))
     await asyncio.sleep(MOST_PATIENCE)
 
     assert recorder.is_empty

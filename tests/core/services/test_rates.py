@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
+from tests.core.rows import add_results
 from tests.core.store.harness import StoreHarness
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.errors import InvalidInputError, NotFoundError, Rejected
@@ -62,8 +63,7 @@ def record(store: StoreHarness, *results: Result) -> None:
         commits = commits_of(store)
         try:
             recorder = Recorder(commits, recorded=len, written_intents=lambda: 0, to_wall=lambda at: at)  # type: ignore[arg-type]
-            for result in results:
-                recorder.add(result)
+            add_results(recorder, *results)
             await recorder.flush()
         finally:
             commits.close()
@@ -245,7 +245,7 @@ def test_workers_that_count_in_the_same_minute_lose_nothing(broadcaster: Broadca
                 for commits in workers
             ]
             for place, claim in enumerate(claims):
-                recorders[place % 4].add(ended(claim, START))
+                add_results(recorders[place % 4], ended(claim, START))
                 if place % 8 == 7:
                     await asyncio.sleep(0)
             await asyncio.gather(*(recorder.flush() for recorder in recorders))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import RowMapping, text
 
 from wabroadcast_core.models.broadcast import BroadcastDraft
-from wabroadcast_core.models.status import BroadcastStatus, MessageStatus, Purpose
+from wabroadcast_core.models.status import SENT, BroadcastStatus, MessageStatus, Purpose
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import claims as claim_store
 from wabroadcast_core.store import connections as connection_store
@@ -123,9 +123,10 @@ class StoreHarness:
 
     def record(self, *outcomes: Outcome, worker_id: int = 1) -> set[int]:
         """Record outcomes as the engine does: packed if all are plainly sent, else one by one."""
-        if all(outcome.is_plainly_sent for outcome in outcomes):
+        if all(outcome.status is SENT and outcome.detail is None for outcome in outcomes):
+            rows = [(outcome.key, outcome.provider_id, outcome.sent_at or self.now) for outcome in outcomes]
             with contextlib.suppress(NotHeldError), self.unit() as unit:
-                outcome_store.record_sent(unit.conn, Sent.of(outcomes), worker_id=worker_id, changes=unit.changes)
+                outcome_store.record_sent(unit.conn, Sent.of(rows), worker_id=worker_id, changes=unit.changes)
                 return {outcome.key for outcome in outcomes}
         with self.unit() as unit:
             return outcome_store.record_outcomes(unit.conn, list(outcomes), worker_id=worker_id, changes=unit.changes)
