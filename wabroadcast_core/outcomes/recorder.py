@@ -173,7 +173,7 @@ class Recorder:
         self._unstored += 1
         if self._unstored >= MOST_WAITING:
             self._eased.clear()
-        if self._waiting == ENOUGH:
+        if not self._enough.is_set() and self._waiting >= ENOUGH:
             self._enough.set()
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._store_all())

@@ -85,7 +85,11 @@ _RECORD_OUTCOMES = dialects(
 
 
 _SENT_COLUMNS = json_columns(id="BIGINT", provider_id="TEXT", sent_at="DOUBLE PRECISION")
-# Record claimed messages of a worker as sent. Input: :rows (JSON rows of _SENT_COLUMNS), :worker_id.
+_LITE_SENT_COLUMNS = """
+    CAST(each.key AS INTEGER) AS id, each.value AS sent_at,
+    CASE WHEN instr(each.key, ' ') > 0 THEN substr(each.key, instr(each.key, ' ') + 1) END AS provider_id
+    """
+# Record claimed messages of a worker as sent. Input: :rows, as Sent.parameters returns them; :worker_id.
 _RECORD_SENT = dialects(
     """
     UPDATE messages SET
@@ -94,7 +98,7 @@ _RECORD_SENT = dialects(
     FROM (SELECT {columns} FROM {rows}) AS outcome
     WHERE messages.id = outcome.id AND {plus}messages.worker_id = :worker_id AND {plus}messages.status = 'processing'
     """,
-    sqlite={"columns": _SENT_COLUMNS[0], "rows": LITE_ROWS, "plus": "+"},
+    sqlite={"columns": _LITE_SENT_COLUMNS, "rows": LITE_ROWS, "plus": "+"},
     postgresql={"columns": _SENT_COLUMNS[1], "rows": POST_ROWS, "plus": ""},
 )
 
@@ -104,8 +108,9 @@ class Sent:
     """Plainly sent messages of one worker, packed for the store."""
 
     keys: list[int]
+    provider_ids: list[str | None]
+    times: list[float]  # when each was sent (UNIX seconds, UTC)
     by_broadcast: Counter[int]
-    rows: str
 
     @classmethod
     def of(cls, rows: Sequence[tuple[int, str | None, float]]) -> "Sent":
@@ -114,7 +119,19 @@ class Sent:
         :param rows: the key of each, the provider's id and when it was sent (UNIX seconds, UTC).
         """
         keys = [row[0] for row in rows]
-        return cls(keys, Counter([key >> POSITION_BITS for key in keys]), as_json(rows))
+        by_broadcast = Counter([key >> POSITION_BITS for key in keys])
+        return cls(keys, [row[1] for row in rows], [row[2] for row in rows], by_broadcast)
+
+    def parameters(self, conn: Connection) -> dict[str, str]:
+        """Return the rows as the statement takes them.
+
+        SQLite takes longer to take a row of JSON apart than to store it. So there the times are values of one object,
+        and its keys have a message's key and, after a space, the provider's id, if there is one.
+        """
+        rows = zip(self.keys, self.provider_ids, self.times, strict=True)
+        if conn.dialect.name != "sqlite":
+            return {"rows": as_json(list(rows))}
+        return {"rows": as_json({str(key) if found is None else f"{key} {found}": at for key, found, at in rows})}
 
 
 def record_sent(conn: Connection, sent: Sent, *, worker_id: int, changes: Changes) -> None:
@@ -122,7 +139,7 @@ def record_sent(conn: Connection, sent: Sent, *, worker_id: int, changes: Change
 
     :raises NotHeldError: one of them is no longer claimed by this worker; the transaction must be rolled back.
     """
-    done = conn.execute(_RECORD_SENT.of(conn), {"rows": sent.rows, "worker_id": worker_id})
+    done = conn.execute(_RECORD_SENT.of(conn), {**sent.parameters(conn), "worker_id": worker_id})
     if done.rowcount != len(sent.keys):
         raise NotHeldError
     for broadcast_id, amount in sent.by_broadcast.items():

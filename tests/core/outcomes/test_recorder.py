@@ -253,6 +253,34 @@ async def test_an_outcome_is_stored_with_its_failed_attempt_skip_reason_and_star
     store.check_counters(1)
 
 
+@pytest.mark.parametrize(
+    "provider_id",
+    [
+        pytest.param(None, id="none"),
+        pytest.param("", id="empty"),
+        pytest.param("wamid.HBgNNjI4MTI==", id="usual"),
+        pytest.param(" two  spaces ", id="with-spaces"),
+        pytest.param('"\\u00e9\\', id="with-escapes"),
+        pytest.param("\n\u00e9\U0001f600", id="not-ascii"),
+    ],
+)
+@simulated
+async def test_a_plainly_sent_message_is_stored_with_the_id_and_the_time_of_its_acceptance(
+    store: StoreHarness, provider_id: str | None
+) -> None:
+    [message, other] = hold_messages(store, 2)
+    recording = Recording(store)
+
+    recording.recorder.add_sent(message, provider_id=provider_id, sent_at=START + 0.123456)
+    recording.recorder.add_sent(other, provider_id="other", sent_at=START)
+    await recording.recorder.flush()
+
+    row = store.message(message.key)
+    assert (row["status"], row["attempts"], row["reason"], row["detail"]) == ("sent", 1, None, None)
+    assert (row["provider_id"], row["sent_at"]) == (provider_id, START + 0.123456)
+    assert store.message(other.key)["provider_id"] == "other"
+
+
 @simulated
 async def test_an_attempt_that_ended_before_its_request_is_stored_but_counts_no_start(store: StoreHarness) -> None:
     messages = hold_messages(store, 2)
