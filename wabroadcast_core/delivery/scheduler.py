@@ -87,7 +87,7 @@ class Scheduler:
         ):
             self._queue.next_slot = slots.next_at  # otherwise it is the broadcasts' own rates that say no
         self._assign(slots)
-        self._give_back(self._queue.ready.remove_if(lambda one: self._slot_is_far(one, now)))
+        self._give_back_far(now)
         self._queue.wake(but=self._alarm)
 
     def _assign(self, slots: Slots) -> None:
@@ -140,9 +140,13 @@ class Scheduler:
             )
         )
 
-    def _slot_is_far(self, pending: PendingSend, now: float) -> bool:
-        at = max(self._queue.next_slot, self._queue.next_of.get(pending.broadcast.id, 0.0))
-        return at - now > LONGEST_HOLD
+    def _give_back_far(self, now: float) -> None:
+        """Return the ready messages of broadcasts whose next slot is far."""
+        soon, next_of = now + LONGEST_HOLD, self._queue.next_of
+        ready = [broadcast.id for broadcast, _ in self._queue.ready.broadcasts()]
+        far = {key for key in ready if max(self._queue.next_slot, next_of.get(key, 0.0)) > soon}
+        if far:
+            self._give_back(self._queue.ready.remove_if(lambda one: one.broadcast.id in far))
 
     def _give_back(self, messages: list[PendingSend]) -> None:
         now = self._now()

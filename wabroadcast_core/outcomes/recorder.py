@@ -260,7 +260,11 @@ class _Share:
         starts, minutes = _count_spans(
             Counter([(claimed.broadcast_id, claimed.connection_id, at // START_SPAN) for claimed, _, at in messages])
         )
-        sent = Sent.of([(claimed.key, provider_id, at) for claimed, provider_id, at in messages])
+        sent = Sent.of(
+            [claimed.key for claimed, _, _ in messages],
+            provider_ids=[provider_id for _, provider_id, _ in messages],
+            times=[at for _, _, at in messages],
+        )
         return cls(worker_id, messages, others, sent, starts, minutes)
 
 

@@ -38,12 +38,22 @@ class ClaimedRows:
     """
 
     amount: int
-    rows: Sequence[Row[Any]] | str
+    rows: Sequence[Row[Any]] | str  # those of Claimed; or as JSON those of _PICKED, without what all have in common
+    broadcast_id: int
+    worker_id: int
+    connection_id: int
 
     def unpack(self) -> list[Claimed]:
         """Return the messages in the order of their keys."""
-        rows = from_json(self.rows) if isinstance(self.rows, str) else self.rows
-        return sorted(map(Claimed._make, rows))
+        if not isinstance(self.rows, str):
+            return sorted(map(Claimed._make, self.rows))
+        broadcast_id, worker_id, connection_id = self.broadcast_id, self.worker_id, self.connection_id
+        return sorted(
+            [
+                Claimed(key, broadcast_id, number, name, variables, attempts, batch, worker_id, connection_id, blocked)
+                for key, number, name, variables, attempts, batch, blocked in from_json(self.rows)
+            ]
+        )
 
 
 # --- claim -----------------------------------------------------------------------------------------------------
@@ -61,13 +71,16 @@ _PICK_RETRY = """
         WHERE broadcast_id = :broadcast_id AND status = 'retry' AND due_at <= :now AND route = :route
         ORDER BY due_at LIMIT :amount
         """
-_CLAIMED = """
-    {table}.id, {table}.broadcast_id, {table}.number, {table}.name, {table}.variables, {table}.attempts, {table}.batch,
-    CAST(:worker_id AS BIGINT), CAST(:connection_id AS INTEGER),
+_BLOCKED = """
     (SELECT blacklist.reason FROM blacklist
       WHERE blacklist.number = {table}.number AND blacklist.connection_id IN (0, :connection_id)
       ORDER BY blacklist.connection_id LIMIT 1)
     """
+_CLAIMED = f"""
+    messages.id, messages.broadcast_id, messages.number, messages.name, messages.variables, messages.attempts,
+    messages.batch, CAST(:worker_id AS BIGINT), CAST(:connection_id AS INTEGER), {_BLOCKED.format(table="messages")}
+    """
+_PICKED = "id, number, name, variables, attempts, batch"
 _TAKE = """
     UPDATE messages SET status = 'processing', worker_id = :worker_id, connection_id = :connection_id, due_at = NULL
     WHERE id {among}
@@ -81,16 +94,15 @@ def _claim(pick: str) -> Dialects:
     writes in between): the driver releases the interpreter lock for each row that it fetches, and a busy event loop is
     slow to give it back.
     """
-    picked = pick.format(columns="*")
+    picked = pick.format(columns=_PICKED)
     keys = pick.format(columns="id")
     return Dialects(
         sqlite=text(
-            f"SELECT json_group_array(json_array({_CLAIMED.format(table='picked')})), json_group_array(picked.id)"  # noqa: S608 - no user's text
+            f"SELECT json_group_array(json_array({_PICKED}, {_BLOCKED.format(table='picked')})), json_group_array(id)"  # noqa: S608 - no user's text
             f" FROM ({picked}) AS picked"
         ),
         postgresql=text(  # an ARRAY is evaluated once; an IN list may be evaluated again
-            f"{_TAKE.format(among=f'= ANY (ARRAY({keys} FOR UPDATE SKIP LOCKED))')}"
-            f" RETURNING {_CLAIMED.format(table='messages')}"
+            f"{_TAKE.format(among=f'= ANY (ARRAY({keys} FOR UPDATE SKIP LOCKED))')} RETURNING {_CLAIMED}"
         ),
     )
 
@@ -102,13 +114,14 @@ _TAKE_PICKED = text(_TAKE.format(among="IN (SELECT value FROM json_each(:keys))"
 
 def _take(conn: Connection, claim: Dialects, parameters: dict[str, Any]) -> ClaimedRows:
     found = conn.execute(claim.of(conn), parameters)
+    common = {name: parameters[name] for name in ("broadcast_id", "worker_id", "connection_id")}
     if conn.dialect.name != "sqlite":
         rows = found.fetchall()
-        return ClaimedRows(len(rows), rows)
+        return ClaimedRows(len(rows), rows, **common)
     document, keys = found.one()
     if keys == "[]":
-        return ClaimedRows(0, document)
-    return ClaimedRows(conn.execute(_TAKE_PICKED, {**parameters, "keys": keys}).rowcount, document)
+        return ClaimedRows(0, document, **common)
+    return ClaimedRows(conn.execute(_TAKE_PICKED, {**parameters, "keys": keys}).rowcount, document, **common)
 
 
 def claim_messages(

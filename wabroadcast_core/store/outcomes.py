@@ -113,14 +113,9 @@ class Sent:
     by_broadcast: Counter[int]
 
     @classmethod
-    def of(cls, rows: Sequence[tuple[int, str | None, float]]) -> "Sent":
-        """Pack messages.
-
-        :param rows: the key of each, the provider's id and when it was sent (UNIX seconds, UTC).
-        """
-        keys = [row[0] for row in rows]
-        by_broadcast = Counter([key >> POSITION_BITS for key in keys])
-        return cls(keys, [row[1] for row in rows], [row[2] for row in rows], by_broadcast)
+    def of(cls, keys: list[int], *, provider_ids: list[str | None], times: list[float]) -> "Sent":
+        """Pack messages, which have the same place in each list."""
+        return cls(keys, provider_ids, times, Counter([key >> POSITION_BITS for key in keys]))
 
     def parameters(self, conn: Connection) -> dict[str, str]:
         """Return the rows as the statement takes them.

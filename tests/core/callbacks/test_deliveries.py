@@ -97,7 +97,7 @@ def test_an_event_is_stored_with_its_change_or_not_at_all(callbacks: CallbackHar
 
     def record_and_break_off() -> None:
         with callbacks.store.unit() as unit:
-            sent = Sent.of([(claimed.key, None, unit.now)])
+            sent = Sent.of([claimed.key], provider_ids=[None], times=[unit.now])
             record_sent(unit.conn, sent, worker_id=1, changes=unit.changes)
             apply_changes(unit.conn, unit.changes, now=unit.now)
             raise RuntimeError

@@ -124,9 +124,13 @@ class StoreHarness:
     def record(self, *outcomes: Outcome, worker_id: int = 1) -> set[int]:
         """Record outcomes as the engine does: packed if all are plainly sent, else one by one."""
         if all(outcome.status is SENT and outcome.detail is None for outcome in outcomes):
-            rows = [(outcome.key, outcome.provider_id, outcome.sent_at or self.now) for outcome in outcomes]
+            sent = Sent.of(
+                [outcome.key for outcome in outcomes],
+                provider_ids=[outcome.provider_id for outcome in outcomes],
+                times=[outcome.sent_at or self.now for outcome in outcomes],
+            )
             with contextlib.suppress(NotHeldError), self.unit() as unit:
-                outcome_store.record_sent(unit.conn, Sent.of(rows), worker_id=worker_id, changes=unit.changes)
+                outcome_store.record_sent(unit.conn, sent, worker_id=worker_id, changes=unit.changes)
                 return {outcome.key for outcome in outcomes}
         with self.unit() as unit:
             return outcome_store.record_outcomes(unit.conn, list(outcomes), worker_id=worker_id, changes=unit.changes)
