@@ -126,7 +126,7 @@ class CompiledContent:
         :raises BadText: the result is empty or too long, contains what it must not, or cannot be computed.
         """
         given: dict[str, Scalar] = {**variables, "number": number}
-        if not is_blank(name):
+        if name and not name.isspace():
             given["name"] = name
         if self._quick is not None and (text := self._quick.fill_texts(given)) is not None:
             return Rendered(text, self._content.copy())
