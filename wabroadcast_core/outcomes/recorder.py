@@ -32,7 +32,7 @@ from wabroadcast_core.store.starts import START_SPAN, StartCounts
 log = logging.getLogger(__name__)
 
 MOST_WAITING = 10_000  # outcomes; beyond that nothing new is claimed
-MOST_AT_ONCE = 2_000
+MOST_AT_ONCE = 2_000  # of each kind, plainly sent messages and others
 ENOUGH = 4  # outcomes that are worth a transaction; fewer wait for company, as each transaction waits for the disk
 LEAST_PATIENCE = 0.08  # seconds that they wait at most, where commits are cheap
 MOST_PATIENCE = 0.25
