@@ -1,4 +1,4 @@
-"""Python programs as forked processes: scripts, and the commands of installed distributions.
+"""Python programs as forked processes: scripts, modules, and the commands of installed distributions.
 
 See :mod:`tests.forked`. They end as an interpreter ends: what they gave to :mod:`atexit` is called.
 """
@@ -23,7 +23,9 @@ def start_program(
 ) -> ForkedProcess:
     """Start a program, in a session of its own.
 
-    :param words: ``python SCRIPT``, ``python -c CODE`` or a command of an installed distribution, with the arguments.
+    :param words: ``python SCRIPT``, ``python -c CODE``, ``python -m MODULE`` or a command of an installed distribution,
+        with the arguments.
+    :param environment: has at most one variable that Python reads at its start, ``PYTHONPATH``.
     """
     return ForkedProcess(_main, words, environment=environment, directory=directory, stdout=stdout, stderr=stderr)
 
@@ -43,8 +45,15 @@ def run_program(
         return subprocess.CompletedProcess(list(words), code, output.read(), errors.read())
 
 
+def use_python_path() -> None:
+    """Search for modules in the folders of ``PYTHONPATH`` first."""
+    folders = [folder for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder]
+    sys.path[:0] = [folder for folder in folders if folder not in sys.path]
+
+
 def _main() -> None:
     os.setsid()
+    use_python_path()
     try:
         _run(sys.argv)
     finally:
@@ -58,6 +67,10 @@ def _run(words: list[str]) -> None:
             sys.argv = ["-c", *arguments]
             sys.path.insert(0, "")
             exec(compile(code, "<string>", "exec"), {"__name__": "__main__"})
+        case ["python", "-m", module, *arguments]:
+            sys.argv = [module, *arguments]
+            sys.path.insert(0, str(Path.cwd()))
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
         case ["python", script, *arguments]:
             sys.argv = [script, *arguments]
             sys.path.insert(0, str(Path(script).parent.resolve()))
