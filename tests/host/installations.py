@@ -28,7 +28,7 @@ def opened_app(settings: Settings, *, base_url: str = HERE, work: bool = False) 
     """Open an application; one that exists if it was built with the same settings but for their places.
 
     To build one takes far longer than to open it. What it has in memory but not in the broadcaster's parts, such as
-    stored keys and counts of wrong ones, outlives a test. Two that are open at once must be built each.
+    counts of wrong keys, outlives a test. Do not open two with the same settings at once.
     """
     broadcaster, app = _find_app(settings, work=work)
     broadcaster.settings = settings
