@@ -5,13 +5,22 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
 import venv
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TextIO
+from typing import IO, Any
+
+from host_litestar import __main__ as program
+from host_litestar import cli
+from tests.forked import ForkedProcess
+from tests.forked_programs import run_program, use_python_path
+from tests.host import forked_children
 
 SECONDS = 300
+ONLY_PYTEST = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # as the author of a plugin has it
 
 
 class PluginEnvironment:
@@ -29,13 +38,30 @@ class PluginEnvironment:
         (self._packages / "running.pth").write_text("\n".join(paths), encoding="utf-8")
 
     def install(self, *projects: Path) -> None:
+        """Install with the command that an author uses; it starts several interpreters for each project."""
         command = _install_command(self.python)
-        if command and importlib.util.find_spec("hatchling"):
+        if command and _can_build():
             options = ("--no-deps", "--no-build-isolation", "--no-index", "--quiet")
             subprocess.run([*command, *options, *map(str, projects)], check=True, timeout=SECONDS)
         else:
-            for project in projects:
+            self.unpack(*projects)
+
+    def unpack(self, *projects: Path) -> None:
+        """Build the wheel of each project, and unpack it where pip would."""
+        for project in projects:
+            if _can_build():
+                self._unpack(project)
+            else:
                 self._copy(project)
+
+    def _unpack(self, project: Path) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            build = ["python", "-m", "hatchling", "build", "--target", "wheel", "--directory", folder]
+            built = run_program(build, directory=project, environment=_clean_variables(None))
+            assert built.returncode == 0, built.stdout + built.stderr
+            [wheel] = Path(folder).glob("*.whl")
+            with zipfile.ZipFile(wheel) as archive:
+                archive.extractall(self._packages)
 
     def _copy(self, project: Path) -> None:
         facts = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))
@@ -52,7 +78,7 @@ class PluginEnvironment:
     def run(
         self, *arguments: str, cwd: Path, variables: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run a Python module of the environment, as ``python -m``."""
+        """Run a Python module in a new interpreter of the environment, as ``python -m``."""
         return subprocess.run(
             [str(self.python), "-m", *arguments],
             cwd=cwd,
@@ -63,10 +89,34 @@ class PluginEnvironment:
             check=False,
         )
 
-    def start(self, *arguments: str, cwd: Path, variables: Mapping[str, str], log: TextIO) -> subprocess.Popen[bytes]:
-        """Start a Python module of the environment, whose output goes to a log."""
-        command = [str(self.python), "-m", *arguments]
-        return subprocess.Popen(command, cwd=cwd, env=_clean_variables(variables), stdout=log, stderr=log)
+    def fork(
+        self, *arguments: str, cwd: Path, variables: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a Python module as in the environment, without a new interpreter."""
+        return run_program(["python", "-m", *arguments], directory=cwd, environment=self._variables(variables))
+
+    def run_tests(self, project: Path) -> subprocess.CompletedProcess[str]:
+        """Run the tests of a project, with no plugin of pytest: its extra ``test`` has none."""
+        return self.fork("pytest", "-q", "-W", "error", cwd=project, variables=ONLY_PYTEST)
+
+    def serve(self, *arguments: str, cwd: Path, variables: Mapping[str, str], log: IO[Any]) -> ForkedProcess:
+        """Start ``wabroadcast serve`` as in the environment; its output goes to a log."""
+        line = [program.__file__, "serve", *arguments]
+        environment = self._variables(variables)
+        return ForkedProcess(_serve, line, environment=environment, directory=cwd, stdout=log, stderr=log)
+
+    def _variables(self, variables: Mapping[str, str] | None) -> dict[str, str]:
+        return {**_clean_variables(variables), "PYTHONPATH": str(self._packages)}
+
+
+def _serve() -> None:
+    use_python_path()
+    main = forked_children.main if sys.platform == "linux" else cli.main
+    main()
+
+
+def _can_build() -> bool:
+    return importlib.util.find_spec("hatchling") is not None
 
 
 def _clean_variables(variables: Mapping[str, str] | None) -> dict[str, str]:

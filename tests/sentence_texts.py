@@ -31,7 +31,8 @@ def sentence_texts() -> Mapping[str, set[str]]:
 def _made_in_sources() -> Iterator[tuple[str, set[str]]]:
     for package in PACKAGES:
         for path in sorted(Path(package.__file__ or "").parent.rglob("*.py")):
-            yield from _made_in(ast.parse(path.read_text(encoding="utf-8")))
+            if "Sentence(" in (source := path.read_text(encoding="utf-8")):
+                yield from _made_in(ast.parse(source))
 
 
 def _made_in(tree: ast.Module) -> Iterator[tuple[str, set[str]]]:

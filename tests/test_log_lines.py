@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("wabroadcast_core", "wabroadcast_plugins", "host_litestar")
 LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
+LOGS = re.compile(r"\blog(ger|ging)?\s*\.")  # what a module that logs has
 INTERNAL_IDS = re.compile(r"(.*[._])?(connection_id|broadcast_id|(connection|broadcast|snapshot)\.id)")
 BY_NUMBER = re.compile(r"\b(connection|broadcast) (%d|\{[^}]*id\})")
 
@@ -33,7 +34,8 @@ def internal_ids(call: ast.Call) -> list[str]:
 def test_no_log_line_names_a_connection_or_a_broadcast_by_an_internal_id() -> None:
     found, calls = [], 0
     for path in (path for package in PACKAGES for path in (ROOT / package).rglob("*.py")):
-        for call in log_calls(ast.parse(path.read_text(encoding="utf-8"))):
+        source = path.read_text(encoding="utf-8")
+        for call in log_calls(ast.parse(source)) if LOGS.search(source) else ():
             calls += 1
             found += [f"{path.relative_to(ROOT)}:{call.lineno}: {name}" for name in internal_ids(call)]
 

@@ -1,16 +1,16 @@
 """The guide to plugins is correct: its commands and its code run, and its tables match the code."""
 
 import dataclasses
+import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.plugin_environments import PluginEnvironment
+from tests.forked_programs import run_program
+from tests.plugin_environments import ONLY_PYTEST, PluginEnvironment
 from wabroadcast_core import Capabilities, Hooks, Reply, error_of, errors, read_json, testing
 from wabroadcast_core.models.base import MESSAGE_TYPES
 from wabroadcast_core.testing.http_contract import HttpSenderContract
@@ -27,9 +27,9 @@ def test_the_modules_of_the_guide_pass_their_tests(tmp_path: Path) -> None:
     for path, code in files.items():
         (tmp_path / path).parent.mkdir(exist_ok=True)
         (tmp_path / path).write_text(code, encoding="utf-8")
-    command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-c", "/dev/null", "--rootdir", ".", "tests"]
+    command = ["python", "-m", "pytest", "-q", "-W", "error", "-c", "/dev/null", "--rootdir", ".", "tests"]
 
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=110, check=False)
+    done = run_program(command, directory=tmp_path, environment=os.environ | ONLY_PYTEST)
 
     assert len(files) == 10
     assert done.returncode == 0, done.stdout + done.stderr
@@ -50,7 +50,8 @@ def test_the_commands_of_the_guide_work(tmp_path: Path) -> None:
                 environment.install(folder)
             case _:
                 command = arguments[1:] if program == "python" else ["host_litestar", *arguments]
-                done = environment.run(*command, cwd=folder)
+                run = environment.run if command == ["host_litestar", "plugins"] else environment.fork
+                done = run(*command, cwd=folder)
                 assert done.returncode == 0, done.stdout + done.stderr
                 outputs.append(done.stdout)
 

@@ -3,14 +3,13 @@
 import importlib
 import os
 import re
-import shlex
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import get_type_hints
 
@@ -22,6 +21,8 @@ from litestar.testing import TestClient
 from host_litestar.settings_table import settings_table
 from tests.core.callbacks.harness import CallbackHarness, settings_for
 from tests.core.store.harness import StoreHarness
+from tests.forked_programs import run_program
+from tests.host.programs import Served
 from tests.receivers import SECRET
 from tests.waiting import wait_for
 from wabroadcast_core import Broadcaster
@@ -49,23 +50,26 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
+def run_new(words: list[str], *, directory: Path, environment: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+    """Run a program in a new interpreter, where an import that only the other tests make would be missing."""
+    return subprocess.run(
+        [sys.executable, *words[1:]],
+        cwd=directory,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, int]]:
-    """A server, started by the first command of the README without its installation, on a free port."""
+    """A server as the first command of the README starts it, on a free port."""
     directory = tmp_path_factory.mktemp("readme")
-    port = free_port()
-    serve = shlex.split(RUN.rpartition("&&")[2].replace(".venv/bin/", ""))
-    environment = clean_environment(WABROADCAST_PORT=str(port))
-    with (
-        (directory / "output").open("w") as output,
-        subprocess.Popen(serve, cwd=directory, env=environment, stdout=output, stderr=output) as process,
-    ):
-        deadline = time.monotonic() + 60
-        while "--message" not in (directory / "output").read_text() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        yield directory, port
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=60) == 0
+    server = Served(directory, "--port", "0")
+    yield directory, httpx.URL(server.url).port or 0
+    assert server.stop(signal.SIGINT) == 0
 
 
 def test_the_top_of_the_page_has_two_commands_of_one_line() -> None:
@@ -113,24 +117,19 @@ def test_the_shell_blocks_work_against_a_server(served: tuple[Path, int], block:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("program", "output"),
+    ("run", "program", "output"),
     [
-        pytest.param(PROGRAMS[0], "1 sent\n", id="send"),
-        pytest.param(PROGRAMS[1], "2 contacts imported, 0 rows rejected\n", id="namespaces"),
+        pytest.param(run_new, PROGRAMS[0], "1 sent\n", id="send"),
+        pytest.param(run_program, PROGRAMS[1], "2 contacts imported, 0 rows rejected\n", id="namespaces"),
     ],
 )
-def test_the_embedded_programs_work(tmp_path: Path, program: str, output: str) -> None:
+def test_the_embedded_programs_work(
+    tmp_path: Path, run: "Callable[..., subprocess.CompletedProcess[str]]", program: str, output: str
+) -> None:
     (tmp_path / "contacts.csv").write_text("Nama;No. HP\nBudi;0812-0000-1001\nSiti;0812-0000-1002\n", encoding="utf-8")
+    strict = f"import warnings; warnings.simplefilter('error')\n{program}"
 
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program],
-        cwd=tmp_path,
-        env=clean_environment(),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = run(["python", "-c", strict], directory=tmp_path, environment=clean_environment())
 
     assert (done.returncode, done.stdout) == (0, output), done.stderr
 

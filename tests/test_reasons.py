@@ -46,7 +46,10 @@ def catalogue() -> Catalogue:
 
 
 def _calls(path: Path, names: set[str]) -> Iterator[ast.Call]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    source = path.read_text(encoding="utf-8")
+    if not any(f"{name}(" in source for name in names):
+        return
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names:
             yield node
 
@@ -126,7 +129,10 @@ def _codes_in(path: Path) -> Iterator[Code]:
     for call in _calls(path, SEND_ERRORS):
         for code in _texts_of(call.args[0]) if call.args else ():
             yield from ((code.replace("{kind}", one), one) for one in GATEWAYS) if "{kind}" in code else [(code, kind)]
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    source = path.read_text(encoding="utf-8")
+    if not any(word in source for word in (*SEND_ERRORS, "reason=")):
+        return
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Tuple) and any(isinstance(e, ast.Name) and e.id in SEND_ERRORS for e in node.elts):
             yield from ((text, kind) for part in node.elts for text in _texts_of(part))
         if isinstance(node, ast.keyword) and node.arg == "reason":

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 from string import Formatter
-from typing import Final
+from typing import Final, TypeGuard
 
 from host_litestar.dashboard.sentences import CORE as PREFIX
 from host_litestar.dashboard.texts import catalogue
@@ -27,9 +27,12 @@ def _places(text: str) -> set[str]:
 def _said() -> Iterator[ast.Call]:
     """Yield the calls in the source that make a sentence."""
     for path in (path for package in PACKAGES for path in (ROOT / package).rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "say":
-                yield node
+        if "say(" in (source := path.read_text(encoding="utf-8")):
+            yield from (node for node in ast.walk(ast.parse(source)) if _says(node))
+
+
+def _says(node: ast.AST) -> TypeGuard[ast.Call]:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "say"
 
 
 def _codes_of(node: ast.expr) -> list[str]:

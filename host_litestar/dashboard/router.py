@@ -31,6 +31,7 @@ from host_litestar.dashboard.static_files import StaticFiles
 from host_litestar.dashboard.system import SystemPages
 from host_litestar.dashboard.tags import TagPages
 from host_litestar.dashboard.view import AnyRequest, View
+from host_litestar.own_router import OwnRouter
 from wabroadcast_core.broadcaster import Broadcaster
 
 ROOMS: Final[tuple[ControllerRouterHandler, ...]] = (
@@ -68,7 +69,7 @@ def dashboard_router(broadcaster: Broadcaster, errors: PageErrors, *, mount: str
     def provide_view(request: AnyRequest) -> View:
         return View(request, broadcaster, mount=mount)
 
-    return Router(
+    return OwnRouter(
         "/",
         route_handlers=ROOMS,
         dependencies={"view": Provide(provide_view, sync_to_thread=False)},

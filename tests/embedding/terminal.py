@@ -5,15 +5,15 @@ import os
 import shlex
 import signal
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import httpx
 
+from tests.forked import ForkedProcess
+from tests.forked_programs import run_program, start_program
 from tests.waiting import wait_for
 
 CLEAN_ENDS = {0, -signal.SIGTERM}  # uvicorn ends by the signal itself, after its shutdown
@@ -27,11 +27,12 @@ class Terminal:
     """
 
     def __init__(self, directory: Path, environment: Mapping[str, str], *, port: int) -> None:
-        self.servers: list[subprocess.Popen[bytes]] = []
+        self.servers: list[ForkedProcess] = []
         self.log = directory / "terminal.log"
         self._directory = directory
         self._environment = dict(environment)
         self._port = port
+        self._client = httpx.Client(timeout=30)
 
     def run(self, line: str) -> str:
         """Run a line, and return what it prints; one that ends with ``&`` goes on in the background."""
@@ -43,12 +44,11 @@ class Terminal:
                 return ""
             case [*command, "&"]:
                 with self.log.open("ab") as log:
-                    self.servers.append(self._start(command, stdout=log, stderr=log))
+                    self.servers.append(self._start(command, log))
                 return ""
-        process = self._start(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        output, errors = process.communicate(timeout=100)
-        assert process.returncode == 0, (output + errors).decode()
-        return output.decode()
+        done = run_program(words, directory=self._directory, environment=self._environment)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
     def call(self, line: str) -> httpx.Response:
         """Make the request of a line with curl, once the server listens."""
@@ -75,27 +75,24 @@ class Terminal:
 
     def kill(self) -> None:
         """End what still runs, after a failure."""
+        self._client.close()
         for server in self.servers:
             if server.poll() is None:
                 os.killpg(server.pid, signal.SIGKILL)
                 server.wait()
 
-    def _start(self, command: list[str], **streams: Any) -> "subprocess.Popen[bytes]":
-        program, *arguments = command
-        path = Path(sys.executable) if program == "python" else Path(sys.executable).with_name(program)
-        return subprocess.Popen(
-            [path, *arguments], cwd=self._directory, env=self._environment, start_new_session=True, **streams
-        )
+    def _start(self, command: list[str], log: IO[bytes]) -> ForkedProcess:
+        return start_program(command, directory=self._directory, environment=self._environment, stdout=log, stderr=log)
 
     def _request(self, method: str, url: str, headers: dict[str, str], body: str | None) -> httpx.Response | None:
         if any(server.poll() is not None for server in self.servers):
             raise ChildProcessError(self.log.read_text())
         try:
-            return httpx.request(method, url, headers=headers, content=body, timeout=30)
+            return self._client.request(method, url, headers=headers, content=body)
         except httpx.ConnectError:
             return None
 
     @staticmethod
-    def _end(server: "subprocess.Popen[bytes]") -> int:
-        server.terminate()
+    def _end(server: ForkedProcess) -> int:
+        server.send_signal(signal.SIGTERM)
         return server.wait(timeout=60)

@@ -10,7 +10,7 @@ from litestar import Litestar
 from litestar.testing import TestClient
 
 from host_litestar.app import create_app
-from tests.host.installations import HERE, Api, draft, install
+from tests.host.installations import HERE, Api, draft, install, opened_app
 from tests.host.programs import SAMPLE, Served, run_command
 from tests.receivers import SECRET
 from tests.waiting import wait_for
@@ -33,7 +33,7 @@ def host_settings(tmp_path: Path, valkey: EmbeddedValkey, sqlite_store: Path) ->
 @pytest.fixture
 def api(host_settings: Settings) -> Iterator[Api]:
     """The stand-alone application with a worker, called from this machine."""
-    with TestClient(create_app(host_settings, work=True), base_url=HERE, raise_server_exceptions=False) as client:
+    with opened_app(host_settings, work=True) as client:
         yield client
 
 
@@ -66,8 +66,7 @@ def fresh_api(host_settings: Settings) -> Iterator[Api]:
 @pytest.fixture
 def alone_api(tmp_path: Path, own_valkey: EmbeddedValkey, sqlite_store: Path) -> Iterator[Api]:
     """The application without a worker, on a Valkey of its own."""
-    settings = install(tmp_path / "data", own_valkey, sqlite_store)
-    with TestClient(create_app(settings), base_url=HERE, raise_server_exceptions=False) as client:
+    with opened_app(install(tmp_path / "data", own_valkey, sqlite_store)) as client:
         yield client
 
 

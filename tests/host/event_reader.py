@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import httpx
 
+from tests.host.programs import NO_TLS
 from tests.waiting import wait_for
 
 
@@ -33,7 +34,7 @@ class EventReader:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         headers |= {"Cookie": cookie} if cookie else {}
         headers |= {"Last-Event-ID": last_id} if last_id else {}
-        self._client = httpx.Client(timeout=60, verify=True if certificates is None else certificates)
+        self._client = httpx.Client(timeout=60, verify=NO_TLS if certificates is None else certificates)
         request = self._client.build_request("GET", url, headers=headers)
         self.response = self._client.send(request, stream=True)
         self._thread = threading.Thread(target=self._read, daemon=True)

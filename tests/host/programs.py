@@ -17,6 +17,7 @@ from tests.forked import ForkedProcess
 from tests.host import forked_children
 from tests.waiting import wait_for
 
+NO_TLS = False  # of a client of plain HTTP: to load the certificates takes longer than most calls
 SAMPLE = Path(__file__).parents[2] / "host_litestar" / "samples" / "contacts.csv"
 
 
@@ -59,7 +60,7 @@ class Served:
 
     def get(self, path: str, *, seconds: float = 30) -> httpx.Response:
         """Call the API. A busy machine may take seconds to answer."""
-        return httpx.get(f"{self.url}{path}", timeout=seconds)
+        return httpx.get(f"{self.url}{path}", timeout=seconds, verify=NO_TLS)
 
     def is_ready(self) -> bool:
         """Return whether the server is ready to serve.

@@ -15,6 +15,7 @@ from host_litestar.plugin import WABroadcastPlugin
 from host_litestar.scopes import SCOPE, SCOPES
 from tests.host.installations import Api, bearer, draft, install
 from wabroadcast_core import Settings
+from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.models.api_key import Scope, are_enough
 from wabroadcast_core.queue.embedded import EmbeddedValkey
 
@@ -35,8 +36,8 @@ def operation_id(handler: BaseRouteHandler) -> str:
 
 
 @pytest.fixture
-def app(host_settings: Settings) -> Litestar:
-    return create_app(host_settings)
+def app(idle_host: tuple[Broadcaster, Litestar]) -> Litestar:
+    return idle_host[1]
 
 
 def test_every_route_is_public_or_has_a_scope(app: Litestar) -> None:

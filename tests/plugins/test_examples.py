@@ -5,8 +5,8 @@ import contextlib
 import hmac
 import json
 import shutil
+import signal
 import sqlite3
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.forked import ForkedProcess
 from tests.plugin_environments import PluginEnvironment
 from tests.test_readme import free_port
 from tests.waiting import wait_for
@@ -22,7 +23,6 @@ from wabroadcast_core.testing import FakeProvider, ProviderAnswer, ProviderReque
 EXAMPLES = sorted(path.parent for path in (Path(__file__).parent / "examples").glob("*/pyproject.toml"))
 SWITCHES = {"MOBILE_ONLY_COUNTRIES": "ID", "CRM_STOPS_DATABASE": "sqlite:///crm.db"}
 QUICK = {"WABROADCAST_PLUGIN_SECONDS": "0.5", "WABROADCAST_STOP_SECONDS": "5"}
-SERVE = ("host_litestar", "serve", "--port")
 SECRET = "hook-secret"
 MOBILE, UNREACHED, LANDLINE, STOPPED = "+6281200001001", "+6281200001002", "+622150847000", "+6281200001003"
 PEOPLE = [{"phone": number, "name": "Budi", "code": "A1"} for number in (MOBILE, LANDLINE, STOPPED)]
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.slow
 def environment(tmp_path_factory: pytest.TempPathFactory) -> PluginEnvironment:
     """An environment with all examples."""
     made = PluginEnvironment(tmp_path_factory.mktemp("environment"))
-    made.install(*EXAMPLES)
+    made.unpack(*EXAMPLES)
     return made
 
 
@@ -42,7 +42,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> PluginEnvironment:
 def test_an_example_passes(environment: PluginEnvironment, example: Path, tmp_path: Path) -> None:
     shutil.copytree(example, tmp_path / example.name)  # away from the configuration of these tests
 
-    done = environment.run("pytest", "-q", "-W", "error", cwd=tmp_path / example.name)
+    done = environment.run_tests(tmp_path / example.name)
 
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -76,18 +76,18 @@ def api(environment: PluginEnvironment, tmp_path: Path) -> Iterator[httpx.Client
     url = f"http://127.0.0.1:{(port := free_port())}"
     with (
         (tmp_path / "log").open("w") as log,
-        environment.start(*SERVE, str(port), cwd=tmp_path, variables=SWITCHES | QUICK, log=log) as server,
         httpx.Client(base_url=url, timeout=30) as client,
     ):
+        server = environment.serve("--port", str(port), cwd=tmp_path, variables=SWITCHES | QUICK, log=log)
         try:
             wait_for(lambda: is_ready(client, server), what="the server's start", seconds=60)
             yield client
         finally:
-            server.terminate()
+            server.send_signal(signal.SIGTERM)
             assert server.wait(timeout=60) == 0, (tmp_path / "log").read_text()
 
 
-def is_ready(client: httpx.Client, server: subprocess.Popen[bytes]) -> bool:
+def is_ready(client: httpx.Client, server: ForkedProcess) -> bool:
     assert server.poll() is None
     with contextlib.suppress(httpx.TransportError):
         return client.get("/health/ready").is_success

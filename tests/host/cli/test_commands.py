@@ -1,5 +1,6 @@
 """The commands, each in a process of its own, against a real server."""
 
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,7 +12,7 @@ import httpx
 import pytest
 
 from host_litestar.cli import run
-from host_litestar.cli.client import _read_response
+from host_litestar.cli.client import _read_response, trusted_by
 from host_litestar.cli.errors import RefusedError
 from host_litestar.cli.progress import describe_seconds
 from tests.host.cli.terminal import run_in_terminal
@@ -444,3 +445,17 @@ def test_a_connection_file_that_is_not_json_is_named_in_the_error(server: Any, t
 
     assert done.returncode == 2
     assert "broken.json is not JSON" in done.stderr
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:3004", "HTTP://wa.example"])
+def test_a_client_without_tls_trusts_no_certificate(url: str) -> None:
+    trusted = trusted_by(url)
+
+    assert isinstance(trusted, ssl.SSLContext)
+    assert (trusted.verify_mode, trusted.check_hostname) == (ssl.CERT_REQUIRED, True)  # so that no call is unverified
+    assert trusted.get_ca_certs() == []
+
+
+@pytest.mark.parametrize("url", ["https://wa.example", "HTTPS://wa.example", "wa.example"])
+def test_a_client_with_tls_trusts_the_usual_authorities(url: str) -> None:
+    assert trusted_by(url) is True

@@ -42,10 +42,10 @@ def test_new_plugins_install_and_pass_within_five_minutes(tmp_path: Path, comman
     for kind, project in projects.items():
         assert command("new", project.name, "--kind", kind, "--directory", str(tmp_path)).status == 0
     environment = PluginEnvironment(tmp_path / "environment")
-    environment.install(*projects.values())
+    environment.unpack(*projects.values())
 
     for project in projects.values():
-        tested = environment.run("pytest", "-q", "-W", "error", cwd=project)
+        tested = environment.run_tests(project)
         assert tested.returncode == 0, tested.stdout + tested.stderr
         assert "skipped" not in tested.stdout
 
@@ -65,7 +65,7 @@ def test_new_plugins_install_and_pass_within_five_minutes(tmp_path: Path, comman
     }
     for kind, project in projects.items():
         options = more.get(kind, [])
-        checked = environment.run(
+        checked = environment.fork(
             "host_litestar", "plugins", "check", project.name, *options, cwd=tmp_path, variables=switched
         )
         assert checked.returncode == 0, checked.stdout + checked.stderr

@@ -1,6 +1,7 @@
 """A browser without scripts over the test client: it follows links and sends forms as a person does."""
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from urllib.parse import urljoin
 
 import httpx
@@ -20,9 +21,13 @@ class ShownPage:
         self.response = response
         self.status = response.status_code
         self.path = response.request.url.raw_path.decode()
-        self.soup = BeautifulSoup(response.text, "html.parser")
 
-    @property
+    @cached_property
+    def soup(self) -> BeautifulSoup:
+        """The elements of the page."""
+        return BeautifulSoup(self.response.text, "html.parser")
+
+    @cached_property
     def text(self) -> str:
         """What the page says, with single spaces."""
         return " ".join(self.soup.get_text(" ").split())

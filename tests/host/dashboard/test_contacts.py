@@ -4,13 +4,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from litestar.testing import TestClient
 from pydantic import SecretStr
 
-from host_litestar.app import create_app
 from host_litestar.dashboard import person as person_pages
 from tests.host.dashboard.pages import FormBrowser
-from tests.host.installations import HERE, Api, bearer, draft
+from tests.host.installations import Api, bearer, draft, opened_app
 from wabroadcast_core import Settings
 
 BUDI, SITI, OTHER = "+6281200000001", "+6281200000002", "+6281200000003"
@@ -281,7 +279,7 @@ def test_a_contact_is_deleted_and_a_person_is_erased_once_the_number_is_typed(
 def locked(host_settings: Settings) -> Iterator[Api]:
     """An application that has a key."""
     settings = host_settings.model_copy(update={"api_keys": [SecretStr(ADMIN)]})
-    with TestClient(create_app(settings), base_url=HERE, raise_server_exceptions=False) as client:
+    with opened_app(settings) as client:
         yield client
 
 

@@ -52,14 +52,19 @@ def _longest_part(text: str) -> str:
 
 
 @cache
-def telling_parts() -> Mapping[str, re.Pattern[str]]:
+def telling_parts() -> Mapping[str, str]:
     """Return by code what shows that a sentence is said in English; a single word shows nothing."""
     return {
-        code: re.compile(rf"\b{re.escape(part)}")
+        code: part
         for code, texts in english().items()
         for part in map(_longest_part, texts)
         if len(re.findall("[A-Za-z]+", part)) > 1 and part not in INDONESIAN.get(f"{CORE}{code}", "")
     }
+
+
+def _begins_a_word(part: str, said: str) -> bool:
+    """Return whether a text has a part from the beginning of a word on; most texts do not have it at all."""
+    return part in said and re.search(rf"\b{re.escape(part)}", said) is not None
 
 
 def english_in(page: ShownPage) -> list[str]:
@@ -67,7 +72,7 @@ def english_in(page: ShownPage) -> list[str]:
     main = page.find("main")
     marked = [part.get_text() for part in main.select("[lang=en]")]
     said = " ".join(main.get_text(" ").split())
-    return [*marked, *(code for code, part in telling_parts().items() if part.search(said))]
+    return [*marked, *(code for code, part in telling_parts().items() if _begins_a_word(part, said))]
 
 
 # --- the texts ---------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from host_litestar.dashboard.page_headers import PAGE_HEADERS
 from host_litestar.dashboard.static_files import VERSION
 from host_litestar.plugin import WABroadcastPlugin
 from tests.host.dashboard.pages import FormBrowser
-from tests.host.installations import HERE, Api, bearer, draft
+from tests.host.installations import HERE, Api, bearer, draft, opened_app
 from wabroadcast_core import Settings
 from wabroadcast_core.queue.embedded import EmbeddedValkey
 
@@ -29,9 +29,19 @@ HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 @pytest.fixture
 def locked(host_settings: Settings) -> Iterator[Api]:
     """An application that has a key."""
-    settings = host_settings.model_copy(update={"api_keys": [SecretStr(ADMIN)]})
-    with TestClient(create_app(settings), base_url=HERE, raise_server_exceptions=False) as client:
+    with opened_app(with_key(host_settings)) as client:
         yield client
+
+
+@pytest.fixture
+def fresh_locked(host_settings: Settings) -> Iterator[Api]:
+    """The same, without wrong keys that other tests have given."""
+    with TestClient(create_app(with_key(host_settings)), base_url=HERE, raise_server_exceptions=False) as client:
+        yield client
+
+
+def with_key(settings: Settings) -> Settings:
+    return settings.model_copy(update={"api_keys": [SecretStr(ADMIN)]})
 
 
 def submit(api: Api, **fields: Any) -> str:
@@ -60,16 +70,16 @@ def test_a_page_leads_to_the_sign_in_and_back(locked: Api) -> None:
     assert shown.path == "/ui/broadcasts?state=running"
 
 
-def test_a_wrong_key_is_refused_on_the_page(locked: Api) -> None:
-    shown = FormBrowser(locked).sign_in("a-wrong-key-of-someone")
+def test_a_wrong_key_is_refused_on_the_page(fresh_locked: Api) -> None:
+    shown = FormBrowser(fresh_locked).sign_in("a-wrong-key-of-someone")
 
     assert shown.status == 401
     assert "This key is unknown or revoked." in shown.text
     assert "a-wrong-key" not in shown.response.text
 
 
-def test_after_five_failures_the_page_says_how_long_to_wait(locked: Api) -> None:
-    person = FormBrowser(locked)
+def test_after_five_failures_the_page_says_how_long_to_wait(fresh_locked: Api) -> None:
+    person = FormBrowser(fresh_locked)
 
     shown = [person.sign_in("wrong") for _ in range(6)][-1]
 

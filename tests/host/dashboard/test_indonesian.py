@@ -57,7 +57,8 @@ def english_on(page: ShownPage) -> list[str]:
     assert page.status == 200, page.text
     assert page.find("html")["lang"] == "id"
     assert page.soup.select("main [lang=en]") == []
-    return [part for part in PARTS if part in page.text]
+    said = " ".join(page.soup.get_text(" ").split())
+    return [part for part in PARTS if part in said]
 
 
 def sentence_of(code: str) -> Sentence:

@@ -5,13 +5,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from litestar.testing import TestClient
 from pydantic import SecretStr
 from sqlalchemy import insert, update
 
-from host_litestar.app import create_app
 from tests.host.dashboard.pages import FormBrowser, ShownPage
-from tests.host.installations import HERE, Api, bearer, draft
+from tests.host.installations import Api, bearer, draft, opened_app
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.models.status import MessageStatus
@@ -494,7 +492,7 @@ def test_an_id_leads_straight_to_its_page(pages: FormBrowser, broadcaster: Broad
 def locked(host_settings: Settings) -> Iterator[Api]:
     """An application that has a key."""
     settings = host_settings.model_copy(update={"api_keys": [SecretStr(ADMIN)]})
-    with TestClient(create_app(settings), base_url=HERE, raise_server_exceptions=False) as client:
+    with opened_app(settings) as client:
         yield client
 
 

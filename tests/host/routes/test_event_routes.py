@@ -1,9 +1,6 @@
 """The event streams of real servers: what they send, who may read them, and how they end."""
 
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.forked_programs import start_program
 from tests.host.event_reader import EventReader
 from tests.host.installations import bearer, draft
 from tests.host.programs import Served, clean_environment
@@ -247,13 +245,12 @@ def test_a_stream_of_a_mounted_api_does_not_hold_up_the_stop_of_uvicorn(tmp_path
     (tmp_path / "shop.py").write_text(SHOP, encoding="utf-8")
     with (tmp_path / "log").open("wb") as log:
         environment = clean_environment(WABROADCAST_DATA_DIR=str(tmp_path / "data"), WABROADCAST_REDIS_URL=valkey.url)
-        environment |= {"WABROADCAST_NAMESPACE": f"m{abs(hash(tmp_path))}", "PYTHONPATH": os.pathsep.join(sys.path)}
-        process = subprocess.Popen(
-            [sys.executable, "-m", "uvicorn", "shop:app", "--port", "0"], cwd=tmp_path, env=environment, stderr=log
-        )
+        environment |= {"WABROADCAST_NAMESPACE": f"m{abs(hash(tmp_path))}"}
+        line = ["uvicorn", "shop:app", "--port", "0"]
+        process = start_program(line, directory=tmp_path, environment=environment, stdout=log, stderr=log)
     try:
-        line = wait_for(lambda: [line for line in _lines(tmp_path / "log") if "running on" in line], seconds=60)[0]
-        url = next(word for word in line.split() if word.startswith("http")) + "/messages"
+        found = wait_for(lambda: [line for line in _lines(tmp_path / "log") if "running on" in line], seconds=60)[0]
+        url = next(word for word in found.split() if word.startswith("http")) + "/messages"
         job_id = _submit(url, key=None, **_later())
         with EventReader(f"{url}/broadcast/{job_id}/events") as reader:
             reader.await_status("scheduled")

@@ -1,23 +1,21 @@
 """``/metrics``: the format, the names, what a worker in another process adds, and who may read it."""
 
+import contextlib
 import os
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from litestar.testing import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
-from host_litestar.app import create_app
-from tests.host.installations import bearer, install
+from tests.host.installations import Api, bearer, opened_app
 from tests.host.programs import Served
 from tests.waiting import wait_for
+from wabroadcast_core import Settings
 from wabroadcast_core.metrics.catalogue import MEASURED, READ
-from wabroadcast_core.queue.embedded import EmbeddedValkey
 
 NAME = re.compile(r"wabroadcast(_[a-z]+)+")
 UNITS = {"counter": ("_total",), "histogram": ("_seconds",)}
@@ -44,16 +42,16 @@ def test_names_and_labels_follow_the_conventions(metric: Any) -> None:
     assert list(metric.buckets) == sorted(set(metric.buckets))
 
 
-def test_the_text_has_every_metric_with_its_kind(fresh_api: Any) -> None:
-    answer = fresh_api.get("/metrics")
+def test_the_text_has_every_metric_with_its_kind(idle_api: Any) -> None:
+    answer = idle_api.get("/metrics")
 
     kinds = {family.name: family.type for family in text_string_to_metric_families(answer.text)}
     assert answer.headers["content-type"].startswith("text/plain; version=")
     assert kinds == {metric.name.removesuffix("_total"): metric.kind for metric in (*MEASURED, *READ)}
 
 
-def test_openmetrics_is_written_on_request(fresh_api: Any) -> None:
-    answer = fresh_api.get("/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"})
+def test_openmetrics_is_written_on_request(idle_api: Any) -> None:
+    answer = idle_api.get("/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"})
 
     assert answer.headers["content-type"].startswith("application/openmetrics-text")
     assert answer.text.endswith("# EOF\n")
@@ -74,19 +72,15 @@ def test_requests_are_measured_by_route_and_not_by_path(fresh_api: Any) -> None:
 
 
 @pytest.fixture
-def remote(tmp_path: Path, valkey: EmbeddedValkey, sqlite_store: Path) -> Iterator[Callable[..., Any]]:
-    """A function that starts the application with settings, and returns a client on another machine."""
-    clients: list[TestClient[Any]] = []
+def remote(host_settings: Settings) -> Iterator[Callable[..., Api]]:
+    """A function that opens the application with settings, and returns a client on another machine."""
+    with contextlib.ExitStack() as stack:
 
-    def start(**changes: Any) -> Any:
-        settings = install(tmp_path / f"data{len(clients)}", valkey, sqlite_store).model_copy(update=changes)
-        client = TestClient(create_app(settings), base_url=REMOTE, raise_server_exceptions=False)
-        clients.append(client)
-        return client.__enter__()
+        def open_app(**changes: Any) -> Api:
+            settings = host_settings.model_copy(update=changes)
+            return stack.enter_context(opened_app(settings, base_url=REMOTE))
 
-    yield start
-    for client in clients:
-        client.__exit__()
+        yield open_app
 
 
 KEYS = {"api_keys": [SecretStr("api")], "metrics_key": SecretStr("scrape")}

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import httpx
 import pytest
+from litestar import Litestar
 from litestar.exceptions import WebSocketDisconnect
 from litestar.testing import TestClient
 from pydantic import BaseModel, SecretStr
@@ -13,6 +14,7 @@ from pydantic import BaseModel, SecretStr
 from host_litestar.app import create_app
 from host_litestar.plugin import WABroadcastPlugin
 from tests.host.installations import HERE, Api
+from tests.stores import opened
 from wabroadcast_core import Settings, webhook_app
 from wabroadcast_core.asgi.protocol import ASGIApp
 from wabroadcast_core.broadcaster import Broadcaster
@@ -60,13 +62,19 @@ class EchoPlugin:
         return [EchoSender]
 
 
+@pytest.fixture(scope="module")
+def webhook_host() -> tuple[Broadcaster, Litestar]:
+    """An application with API keys, which a provider does not have, for ``webhook_api`` to open."""
+    broadcaster = Broadcaster(Settings(api_keys=[SecretStr("key")]), plugins=[EchoPlugin()])
+    return broadcaster, create_app(broadcaster)
+
+
 @pytest.fixture
-def webhook_api(host_settings: Settings) -> Iterator[Api]:
-    """The application with API keys, which a provider does not have."""
+def webhook_api(webhook_host: tuple[Broadcaster, Litestar], host_settings: Settings) -> Iterator[Api]:
     CALLS.clear()
-    settings = host_settings.model_copy(update={"api_keys": [SecretStr("key")]})
-    broadcaster = Broadcaster(settings, plugins=[EchoPlugin()])
-    with TestClient(create_app(broadcaster), base_url=HERE, raise_server_exceptions=False) as client:
+    broadcaster, app = webhook_host
+    broadcaster.settings = host_settings.model_copy(update={"api_keys": [SecretStr("key")]})
+    with TestClient(app, base_url=HERE, raise_server_exceptions=False) as client:
         broadcaster.connections.save("main", {"sender": "echo"})
         yield client
 
@@ -216,10 +224,16 @@ def test_a_websocket_is_closed(webhook_api: Api) -> None:
     assert CALLS == []
 
 
+@pytest.fixture(scope="module")
+def unopened_echo() -> Broadcaster:
+    return Broadcaster(Settings(), plugins=[EchoPlugin()])
+
+
 @pytest.fixture
-def echo(host_settings: Settings) -> Iterator[Broadcaster]:
+def echo(unopened_echo: Broadcaster, host_settings: Settings) -> Iterator[Broadcaster]:
     CALLS.clear()
-    with Broadcaster(host_settings, plugins=[EchoPlugin()]) as broadcaster:
+    broadcaster = unopened_echo
+    with opened(broadcaster, host_settings):
         broadcaster.connections.save("main", {"sender": "echo"})
         yield broadcaster
 

@@ -389,12 +389,12 @@ def test_any_bytes_are_rows_or_one_clear_error(data: bytes) -> None:
 
 def test_memory_does_not_grow_with_the_rows() -> None:
     line = b"Budi,08123456789,A1," + b"Jakarta" * 30 + b"\n"
-    file = Endless(b"Nama,HP,Kode,Kota\n", line * 100, repeats=600)
+    file = Endless(b"Nama,HP,Kode,Kota\n", line * 100, repeats=200)
 
     with limited_memory(2 * MEGABYTE):
         count = sum(1 for _ in CsvSource(CsvSettings(upload_id="x"), context_of(lambda _: file)).read())
 
-    assert count == 60_000
+    assert count == 20_000
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ import logging
 import os
 import re
 import resource
-import subprocess
 import sys
 import threading
 from dataclasses import replace
@@ -15,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.forked_programs import start_program
 from tests.plugins.conftest import AtWork
 from tests.scripted import number_of, people, text_to
 from tests.stores import ON_SQLITE
@@ -209,12 +209,14 @@ for chunk in range(100):
 
 @pytest.mark.slow
 def test_lines_of_several_processes_are_whole_and_chunks_stay_together(file: Path) -> None:
-    writers = [
-        subprocess.Popen([sys.executable, "-c", WRITER, str(file), str(number)], cwd=Path(__file__).parents[3])
-        for number in range(3)
-    ]
+    with (file.parent / "output").open("w") as output:
+        lines = [["python", "-c", WRITER, str(file), str(number)] for number in range(3)]
+        writers = [
+            start_program(line, directory=file.parent, environment=os.environ, stdout=output, stderr=output)
+            for line in lines
+        ]
 
-    assert [writer.wait(timeout=60) for writer in writers] == [0, 0, 0]
+    assert [writer.wait(timeout=60) for writer in writers] == [0, 0, 0], (file.parent / "output").read_text()
     ids = [event["messageId"] for event in read_events(file)]
     assert len(set(ids)) == len(ids) == 3 * 100 * 50
     assert all(ids[start].split("-")[:2] == ids[start + 49].split("-")[:2] for start in range(0, len(ids), 50))
