@@ -1,6 +1,6 @@
 """New messages of broadcasts, as the preparation of an audience stores them: many at once."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -40,7 +40,7 @@ class NewMessage(NamedTuple):
 
 
 _SELECTED = "SELECT {columns} FROM {rows} WHERE true"
-# Store messages; those whose number its broadcast has already are left out.
+# Store messages; those whose position or number its broadcast has already are left out.
 # Input: in SQLite one row for each message, as NewMessage; in PostgreSQL :rows, JSON rows of NewMessage.
 # Output in PostgreSQL: the keys of the stored messages.
 _INSERT = dialects(
@@ -54,12 +54,13 @@ _INSERT = dialects(
 )
 _texts_of = attrgetter("raw", "name", "detail")  # the columns that may have characters that no database stores
 _STORED = text("SELECT id FROM messages WHERE id IN (SELECT each.value FROM json_each(:keys) AS each)")
+_HAS_ANY = text("SELECT EXISTS (SELECT 1 FROM messages WHERE id BETWEEN :low AND :high)")
 
 
 def insert_messages(conn: Connection, rows: Sequence[NewMessage]) -> set[int]:
-    """Store new messages, at positions that have none.
+    """Store new messages.
 
-    :returns: the keys of those that were stored: without numbers that the broadcast has already.
+    :returns: the keys of those that were stored: without positions and numbers that the broadcast has already.
     """
     if conn.dialect.name == "sqlite":
         return _insert_in_sqlite(conn, rows)
@@ -71,10 +72,13 @@ def _insert_in_sqlite(conn: Connection, rows: Sequence[NewMessage]) -> set[int]:
     keys = {row.id for row in rows}
     if not keys:
         return keys
+    present = _present(conn, keys) if conn.scalar(_HAS_ANY, {"low": min(keys), "high": max(keys)}) else set()
     stored = conn.exec_driver_sql(_INSERT.sqlite.text, _storable(rows)).rowcount
-    if stored == len(rows):
-        return keys
-    return set(conn.execute(_STORED, {"keys": as_json([*keys])}).scalars())
+    return keys if stored == len(rows) else _present(conn, keys) - present
+
+
+def _present(conn: Connection, keys: Collection[int]) -> set[int]:
+    return set(conn.scalars(_STORED, {"keys": as_json([*keys])}))
 
 
 def _storable(rows: Sequence[NewMessage]) -> list[tuple[Any, ...]]:

@@ -32,6 +32,16 @@ def test_messages_whose_number_the_broadcast_has_are_left_out(harness: StoreHarn
         assert insert_messages(conn, []) == set()
 
 
+def test_messages_that_are_stored_already_are_left_out(harness: StoreHarness) -> None:
+    key = harness.add_broadcast()
+    rows = [queued(key, place, f"+628120000000{place}") for place in range(3)]
+
+    with harness.database.write() as conn:
+        insert_messages(conn, rows[1:2])
+        assert insert_messages(conn, rows) == {message_key(key, 0), message_key(key, 2)}
+        assert insert_messages(conn, rows) == set()
+
+
 @pytest.mark.parametrize("text", ["NUL \x00 in it", "half a pair \ud83d", "back\\u0000slash", "😀 'quoted' \"twice\""])
 def test_texts_of_messages_lose_only_what_no_database_stores(harness: StoreHarness, text: str) -> None:
     key = harness.add_broadcast()
