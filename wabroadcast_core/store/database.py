@@ -33,6 +33,7 @@ MOST_EXTRA = 48  # database connections beyond the pool, while more threads than
 CONNECT_SECONDS = 10
 POSTGRESQL_OPTIONS = (  # a host that freezes in the middle of a transaction must not lock its rows for ever
     "-c idle_in_transaction_session_timeout=5000 -c lock_timeout=20000"
+    " -c jit=off"  # to compile a statement takes longer than any of ours
 )
 INSUFFICIENT_PRIVILEGE = "42501"  # PostgreSQL's error code
 _DEADLOCK_CODES = frozenset({"40001", "40P01"})  # PostgreSQL: serialization failure, deadlock; to be tried again
