@@ -17,9 +17,11 @@ from wabroadcast_core.outcomes.receipts import PARKED_SECONDS, apply_overtaken, 
 from wabroadcast_core.recovery.intents import Intents, SealedIntents
 from wabroadcast_core.snapshots import BroadcastSnapshot
 from wabroadcast_core.store import broadcasts as broadcast_store
+from wabroadcast_core.store import claimed_blocks as block_store
 from wabroadcast_core.store import claims as claim_store
 from wabroadcast_core.store import due_work
 from wabroadcast_core.store import imports as import_store
+from wabroadcast_core.store import message_queue as queue_store
 from wabroadcast_core.store import messages as message_store
 from wabroadcast_core.store import receipts as receipt_store
 from wabroadcast_core.store import starts as start_store
@@ -167,7 +169,9 @@ class Recovery:
             await _in_thread(work_queue.import_contacts, import_id)
 
     def _tidy_up(self, unit: UnitOfWork) -> None:
-        """Release unknown messages that are to be resent, apply missed receipts, and delete old rows."""
+        """Mend lookup tables, release unknown messages to be resent, apply missed receipts, and delete old rows."""
+        queue_store.mend_queue(unit.conn)
+        block_store.mend_blocks(unit.conn)
         unknown_store.release_unknown(unit.conn, now=unit.now, limit=CHUNK, changes=unit.changes)
         apply_overtaken(unit)
         receipt_store.forget_parked(unit.conn, before=unit.now - PARKED_SECONDS)

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select, text
 
 from wabroadcast_core.models.status import ENDED_BROADCASTS, BroadcastStatus, Purpose
+from wabroadcast_core.store.message_indexes import LITE_STATUS, POST_STATUS
+from wabroadcast_core.store.message_queue import LITE_QUEUE, POST_QUEUE
+from wabroadcast_core.store.sql import dialects
 from wabroadcast_core.store.tables import broadcast_connections, broadcasts, webhook_calls
 
 MOST_CALLS = 10_000  # webhook calls of one connection that are counted
@@ -57,23 +60,25 @@ def earliest_unstarted(conn: Connection, *, now: float) -> float | None:
 # Output: broadcast, connection, start of the broadcast, the first batches with a queued message and the times of the
 # first retries, each first of the route 0 and then of the connection's own.
 _QUEUED = """
-    (SELECT m.batch FROM messages AS m
-      WHERE m.broadcast_id = b.id AND m.route = {route} AND m.status = 'queued' AND m.batch <= b.released_batch
-      ORDER BY m.batch, m.id LIMIT 1)
+    (SELECT batch FROM {{queue}}
+      WHERE broadcast_id = b.id AND route = {route} AND messages.status = 'queued' AND batch <= b.released_batch
+      ORDER BY batch, id LIMIT 1)
     """
 _RETRY = """
-    (SELECT m.due_at FROM messages AS m
-      WHERE m.broadcast_id = b.id AND m.route = {route} AND m.status = 'retry' AND m.due_at <= :now
-      ORDER BY m.due_at LIMIT 1)
+    (SELECT due_at FROM messages
+      WHERE broadcast_id = b.id AND route = {route} AND {{retry}} AND due_at <= :now
+      ORDER BY due_at LIMIT 1)
     """
 _OWN = "pool.connection_id"
-_FIRST_DUE = text(
+_FIRST_DUE = dialects(
     f"""
     SELECT b.id, pool.connection_id, coalesce(b.started_at, b.created_at),
       {_QUEUED.format(route=0)}, {_QUEUED.format(route=_OWN)}, {_RETRY.format(route=0)}, {_RETRY.format(route=_OWN)}
     FROM broadcasts AS b JOIN broadcast_connections AS pool ON pool.broadcast_id = b.id
     WHERE b.status = 'processing' AND b.queued + b.retry > 0
-    """  # noqa: S608 - no user's text
+    """,  # noqa: S608 - no user's text
+    sqlite={**LITE_QUEUE, **LITE_STATUS},
+    postgresql={**POST_QUEUE, **POST_STATUS},
 )
 
 
@@ -84,7 +89,7 @@ def oldest_due(conn: Connection, *, now: float, interval_of: Interval) -> dict[i
     are not considered.
     """
     oldest: dict[int, float] = {}
-    for broadcast_id, connection_id, began, *found in conn.execute(_FIRST_DUE, {"now": now}):
+    for broadcast_id, connection_id, began, *found in conn.execute(_FIRST_DUE.of(conn), {"now": now}):
         batches, retries = found[:2], found[2:]
         times = [due_at for due_at in retries if due_at is not None]
         times += [  # the first batch needs no look at the broadcast's interval

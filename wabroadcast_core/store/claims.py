@@ -5,10 +5,14 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from pydantic_core import from_json
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, Row, TextClause, text
 
 from wabroadcast_core.models.status import BroadcastStatus, MessageStatus
 from wabroadcast_core.store.changes import Changes
+from wabroadcast_core.store.claimed_blocks import ADD_BLOCKS, OF_WORKER, claimed_among, forget_blocks
+from wabroadcast_core.store.held import PROCESSING, lite_held, post_held
+from wabroadcast_core.store.message_indexes import LITE_STATUS, POST_STATUS
+from wabroadcast_core.store.message_queue import LITE_QUEUE, POST_QUEUE
 from wabroadcast_core.store.messages import RETURNED_STATUS, count_moves
 from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, Dialects, as_json, dialects, json_columns
 
@@ -62,13 +66,13 @@ class ClaimedRows:
 # Input: :broadcast_id, :route, :amount, :worker_id, :connection_id; :released_batch for queued ones, :now for retries.
 # Output: the columns of Claimed.
 _PICK_QUEUED = """
-        SELECT {columns} FROM messages
+        SELECT {columns} FROM {queue}
         WHERE broadcast_id = :broadcast_id AND route = :route AND status = 'queued' AND batch <= :released_batch
         ORDER BY batch, id LIMIT :amount
         """
 _PICK_RETRY = """
         SELECT {columns} FROM messages
-        WHERE broadcast_id = :broadcast_id AND status = 'retry' AND due_at <= :now AND route = :route
+        WHERE broadcast_id = :broadcast_id AND {retry} AND due_at <= :now AND route = :route
         ORDER BY due_at LIMIT :amount
         """
 _BLOCKED = """
@@ -87,28 +91,43 @@ _TAKE = """
     """
 
 
-def _claim(pick: str) -> Dialects:
-    """Build the statement that claims the picked messages.
+# Take the picked messages out of the queue. In PostgreSQL.
+_UNQUEUE = "DELETE FROM queued_messages WHERE ctid = ANY (ARRAY(SELECT place FROM picked))"
 
-    In SQLite the picked rows are returned as one JSON document, and a second statement updates them (no other process
-    writes in between): the driver releases the interpreter lock for each row that it fetches, and a busy event loop is
-    slow to give it back.
+
+def _lite_claim(pick: str) -> TextClause:
+    """Build SQLite's statement that returns the picked messages.
+
+    They are returned as one JSON document, and a second statement updates them (no other process writes in between):
+    the driver releases the interpreter lock for each row that it fetches, and a busy event loop is slow to give it
+    back.
     """
-    picked = pick.format(columns=_PICKED)
-    keys = pick.format(columns="id")
-    return Dialects(
-        sqlite=text(
-            f"SELECT json_group_array(json_array({_PICKED}, {_BLOCKED.format(table='picked')})), json_group_array(id)"  # noqa: S608 - no user's text
-            f" FROM ({picked}) AS picked"
-        ),
-        postgresql=text(  # an ARRAY is evaluated once; an IN list may be evaluated again
-            f"{_TAKE.format(among=f'= ANY (ARRAY({keys} FOR UPDATE SKIP LOCKED))')} RETURNING {_CLAIMED}"
-        ),
+    picked = pick.format(columns=_PICKED, **LITE_QUEUE, **LITE_STATUS)
+    return text(
+        f"SELECT json_group_array(json_array({_PICKED}, {_BLOCKED.format(table='picked')})), json_group_array(id)"  # noqa: S608 - no user's text
+        f" FROM ({picked}) AS picked"
     )
 
 
-_CLAIM_QUEUED = _claim(_PICK_QUEUED)
-_CLAIM_RETRY = _claim(_PICK_RETRY)
+def _post_claim(pick: str, *, place: str = "NULL", also: str = "") -> TextClause:
+    """Build PostgreSQL's statement that claims the picked messages.
+
+    :param place: where in the queue each is.
+    :param also: another part of the statement.
+    """
+    picked = pick.format(columns=f"{place} AS place, id", **POST_QUEUE, **POST_STATUS)
+    taken = _TAKE.format(among="= ANY (ARRAY(SELECT id FROM picked))")  # evaluated once; an IN list may be again
+    return text(
+        f"WITH picked AS MATERIALIZED ({picked} FOR UPDATE OF messages SKIP LOCKED), blocks AS ({ADD_BLOCKS}) {also}"
+        f" {taken} RETURNING {_CLAIMED}"
+    )
+
+
+_CLAIM_QUEUED = Dialects(
+    sqlite=_lite_claim(_PICK_QUEUED),
+    postgresql=_post_claim(_PICK_QUEUED, place="queued_messages.ctid", also=f", unqueued AS ({_UNQUEUE})"),
+)
+_CLAIM_RETRY = Dialects(sqlite=_lite_claim(_PICK_RETRY), postgresql=_post_claim(_PICK_RETRY))
 _TAKE_PICKED = text(_TAKE.format(among="IN (SELECT value FROM json_each(:keys))"))
 
 
@@ -167,41 +186,48 @@ def claim_messages(
     return taken
 
 
-_HAS_QUEUED = text(
+_HAS_QUEUED = dialects(
     """
-    SELECT 1 FROM messages
+    SELECT 1 FROM {queue}
     WHERE broadcast_id = :broadcast_id AND route = :route AND status = 'queued' AND batch <= :released_batch LIMIT 1
-    """
+    """,
+    sqlite=LITE_QUEUE,
+    postgresql=POST_QUEUE,
 )
 
 
 def has_queued(conn: Connection, *, broadcast_id: int, routes: Sequence[int], released_batch: int) -> bool:
     """Return whether a queued message of a released batch may take one of these routes."""
     common = {"broadcast_id": broadcast_id, "released_batch": released_batch}
-    return any(conn.execute(_HAS_QUEUED, {**common, "route": route}).first() for route in routes)
+    return any(conn.execute(_HAS_QUEUED.of(conn), {**common, "route": route}).first() for route in routes)
 
 
-_NEXT_RETRY = text(
-    "SELECT min(due_at) FROM messages WHERE broadcast_id = :broadcast_id AND status = 'retry' AND route = :route"
+_NEXT_RETRY = dialects(
+    "SELECT min(due_at) FROM messages WHERE broadcast_id = :broadcast_id AND {retry} AND route = :route",
+    sqlite=LITE_STATUS,
+    postgresql=POST_STATUS,
 )
 
 
 def next_retry_at(conn: Connection, broadcast_id: int, *, route: int) -> float | None:
     """Return when the next message in retry of a route is due (UNIX seconds, UTC); None if there is none."""
-    return conn.execute(_NEXT_RETRY, {"broadcast_id": broadcast_id, "route": route}).scalar()
+    return conn.execute(_NEXT_RETRY.of(conn), {"broadcast_id": broadcast_id, "route": route}).scalar()
 
 
-_FIRST_RETRY = text(
+_FIRST_RETRY = dialects(
     """
-    SELECT due_at, reason FROM messages WHERE broadcast_id = :broadcast_id AND status = 'retry' AND route = :route
+    SELECT due_at, reason FROM messages WHERE broadcast_id = :broadcast_id AND {retry} AND route = :route
     ORDER BY due_at LIMIT 1
-    """
+    """,
+    sqlite=LITE_STATUS,
+    postgresql=POST_STATUS,
 )
 
 
 def first_retry(conn: Connection, broadcast_id: int, *, routes: Sequence[int]) -> tuple[float, str | None] | None:
     """Return when the next message in retry of these routes is due, and the reason for which it waits."""
-    found = [conn.execute(_FIRST_RETRY, {"broadcast_id": broadcast_id, "route": route}).first() for route in routes]
+    first = _FIRST_RETRY.of(conn)
+    found = [conn.execute(first, {"broadcast_id": broadcast_id, "route": route}).first() for route in routes]
     return min(((row.due_at, row.reason) for row in found if row is not None), key=lambda one: one[0], default=None)
 
 
@@ -235,30 +261,38 @@ _SETTLED_AS = RETURNED_STATUS.format(status="claim.status")
 # Settle claims: give claimed messages of a worker a new status.
 # Input: :rows, JSON rows of _SETTLED_COLUMNS; :worker_id.
 # Output: id and new status of each message that this worker still held.
-# The + keeps SQLite on the primary key: its planner would use the index of all claimed messages.
 _SETTLE = dialects(
     """
     UPDATE messages SET
       status = CASE WHEN claim.status = 'unknown' THEN claim.status ELSE {returned} END,
       wanted = NULL, reason = claim.reason, due_at = claim.due_at
     FROM (SELECT {columns} FROM {rows}) AS claim
-    WHERE messages.id = claim.id AND {plus}messages.worker_id = :worker_id AND {plus}messages.status = 'processing'
+    WHERE messages.id = claim.id AND {held}
     RETURNING messages.id, messages.status
     """,
-    sqlite={"columns": _SETTLED_COLUMNS[0], "rows": LITE_ROWS, "plus": "+", "returned": _SETTLED_AS},
-    postgresql={"columns": _SETTLED_COLUMNS[1], "rows": POST_ROWS, "plus": "", "returned": _SETTLED_AS},
+    sqlite={"columns": _SETTLED_COLUMNS[0], "rows": LITE_ROWS, "held": lite_held(PROCESSING), "returned": _SETTLED_AS},
+    postgresql={
+        "columns": _SETTLED_COLUMNS[1],
+        "rows": POST_ROWS,
+        "held": post_held(PROCESSING),
+        "returned": _SETTLED_AS,
+    },
+)
+
+
+_CLAIMS_OF = dialects(
+    """
+    SELECT id, connection_id, attempts FROM {claimed}
+    WHERE worker_id = :worker_id AND status = 'processing' LIMIT :limit
+    """,
+    **claimed_among(OF_WORKER),
 )
 
 
 def claims_of(conn: Connection, worker_id: int, *, limit: int) -> Sequence[Row[Any]]:
     """Return id, connection_id and attempts of messages that a worker has claimed."""
-    statement = text(
-        """
-        SELECT id, connection_id, attempts FROM messages
-        WHERE worker_id = :worker_id AND status = 'processing' LIMIT :limit
-        """
-    )
-    return conn.execute(statement, {"worker_id": worker_id, "limit": limit}).fetchall()
+    forget_blocks(conn, OF_WORKER, worker_id=worker_id)
+    return conn.execute(_CLAIMS_OF.of(conn), {"worker_id": worker_id, "limit": limit}).fetchall()
 
 
 def settle_claims(
@@ -273,4 +307,4 @@ def settle_claims(
     :param rows: key, new status, reason and due time (UNIX seconds, UTC) of each message.
     """
     settled = conn.execute(_SETTLE.of(conn), {"rows": as_json(rows), "worker_id": worker_id}).fetchall()
-    count_moves(changes, settled, away_from="processing")
+    count_moves(conn, changes, settled, away_from="processing")

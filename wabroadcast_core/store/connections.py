@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, bindparam, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from wabroadcast_core.models.status import DELETED, ENDED_BROADCASTS, ConnectionState
+from wabroadcast_core.models.status import DELETED, ENDED_BROADCASTS, ConnectionState, MessageStatus
+from wabroadcast_core.store.message_indexes import has_status
 from wabroadcast_core.store.tables import acts, broadcast_connections, broadcasts, connections, messages
 
 DEFAULT_ACT = "default"  # in the audit log: the choice of the default connection
@@ -168,7 +169,7 @@ def is_used(conn: Connection, key: int) -> bool:
 def is_needed(conn: Connection, key: int) -> bool:
     """Return whether a broadcast that has not ended uses this connection, or a message waits to be sent again by it."""
     resent = select(messages.c.id).where(
-        messages.c.connection_id == key, messages.c.status == "unknown", messages.c.due_at.is_not(None)
+        messages.c.connection_id == key, has_status(conn, MessageStatus.UNKNOWN), messages.c.due_at.is_not(None)
     )
     return bool(needing_broadcasts(conn, key, limit=1)) or conn.execute(resent.limit(1)).first() is not None
 

@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, text
+from sqlalchemy import Connection, Row, func, select
 
 from wabroadcast_core.models.status import BroadcastStatus
+from wabroadcast_core.store.message_indexes import LITE_STATUS, POST_STATUS
+from wabroadcast_core.store.message_queue import LITE_QUEUE, POST_QUEUE
+from wabroadcast_core.store.sql import dialects
 from wabroadcast_core.store.tables import broadcasts
 
 
@@ -30,22 +33,24 @@ def unswept(conn: Connection) -> Sequence[int]:
 
 # Find out whether anything is due: an audience to be read, a queued message of a released batch, a retry, or a batch to
 # be released. Input: :now. Output: one row, or none.
-_HAS_DUE_WORK = text(
+_HAS_DUE_WORK = dialects(
     """
     SELECT 1 FROM broadcasts AS b WHERE
       (b.status IN ('scheduled', 'queued', 'processing') AND NOT b.prepared AND coalesce(b.scheduled_at, 0) <= :now)
       OR (b.status = 'processing' AND (
-        EXISTS (SELECT 1 FROM messages AS m
-          WHERE m.broadcast_id = b.id AND m.status = 'queued' AND m.batch <= b.released_batch)
-        OR EXISTS (SELECT 1 FROM messages AS m
-          WHERE m.broadcast_id = b.id AND m.status = 'retry' AND m.due_at <= :now)
+        EXISTS (
+          SELECT 1 FROM {queue} WHERE broadcast_id = b.id AND messages.status = 'queued' AND batch <= b.released_batch
+        )
+        OR EXISTS (SELECT 1 FROM messages WHERE broadcast_id = b.id AND {retry} AND due_at <= :now)
         OR (b.queued > 0 AND b.next_release_at <= :now)
       ))
     LIMIT 1
-    """
+    """,
+    sqlite={**LITE_QUEUE, **LITE_STATUS},
+    postgresql={**POST_QUEUE, **POST_STATUS},
 )
 
 
 def has_due_work(conn: Connection, *, now: float) -> bool:
     """Return whether any audience or message is due now. Send windows and limits are not considered."""
-    return conn.execute(_HAS_DUE_WORK, {"now": now}).first() is not None
+    return conn.execute(_HAS_DUE_WORK.of(conn), {"now": now}).first() is not None

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select, update
 from wabroadcast_core.models.status import MessageStatus
 from wabroadcast_core.store.changes import Changes
 from wabroadcast_core.store.messages import count_moves
+from wabroadcast_core.store.provider_ids import changed_ids
 from wabroadcast_core.store.sql import as_json, dialects
 from wabroadcast_core.store.tables import attempts, messages
 
@@ -71,11 +72,12 @@ def blank_messages(conn: Connection, keys: Sequence[int], *, changes: Changes) -
     locked = select(messages.c.id, messages.c.status).where(messages.c.id.in_(keys)).order_by(messages.c.id)
     present = conn.execute(locked.with_for_update()).all()
     parameters = {"keys": as_json([key for key, _ in present]), "reason": ERASED}
-    numbers = conn.execute(_BLANK.of(conn), parameters).scalars().all()
+    with changed_ids(conn, [key for key, _ in present]):
+        numbers = conn.execute(_BLANK.of(conn), parameters).scalars().all()
     conn.execute(update(attempts).where(attempts.c.message_id.in_([key for key, _ in present])).values(detail=None))
     for waiting in _WAITING:
         moved = [(key, MessageStatus.CANCELLED.value) for key, status in present if status == waiting]
-        count_moves(changes, moved, away_from=waiting)
+        count_moves(conn, changes, moved, away_from=waiting)
     before = Counter(status for _, status in present)
     return Blanked(
         messages=len(numbers),

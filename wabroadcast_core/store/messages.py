@@ -13,6 +13,8 @@ from sqlalchemy import Connection, Row, RowMapping, Select, func, select, text
 
 from wabroadcast_core.models.status import LONGEST_REASON, OPEN_MESSAGES, MessageStatus, ReceiptKind
 from wabroadcast_core.store.changes import Changes
+from wabroadcast_core.store.message_indexes import has_status
+from wabroadcast_core.store.message_queue import LITE_QUEUE, POST_QUEUE, follow_moves
 from wabroadcast_core.store.search import Folded, matches
 from wabroadcast_core.store.tables import messages
 
@@ -66,12 +68,13 @@ the claim. Else it gets its wanted status, or ``{status}``.
 """
 
 
-def count_moves(changes: Changes, rows: Collection[Sequence[Any]], *, away_from: str) -> None:
-    """Add to ``changes`` that messages moved to another status.
+def count_moves(conn: Connection, changes: Changes, rows: Collection[Sequence[Any]], *, away_from: str) -> None:
+    """Add to ``changes`` that messages moved to another status, and keep the queue.
 
     :param rows: key and new status of each message.
     :param away_from: the status before.
     """
+    follow_moves(conn, rows, away_from=away_from)
     moved = Counter((row[0] >> POSITION_BITS, row[1]) for row in rows)
     for (broadcast_id, status), amount in moved.items():
         changes[broadcast_id, away_from] -= amount
@@ -89,7 +92,7 @@ def count_failures(changes: Changes, rows: Iterable[Sequence[Any]], *, sign: int
         changes[row[0] >> POSITION_BITS, failed_for(row[2])] += sign
 
 
-# Move messages of a broadcast from the status {present} to another.
+# Move messages of a broadcast from one status to another.
 # Input: :broadcast_id, :low and :high (the range of its keys), :status, :reason; :batch, :with_reason, :limit where
 # the condition uses them. Output: key, new status and reason of each moved message.
 # The present status is part of the statement: with a parameter, planners would not use the partial indexes. The keys of
@@ -97,11 +100,16 @@ def count_failures(changes: Changes, rows: Iterable[Sequence[Any]], *, sign: int
 _MOVE = """
     UPDATE messages SET status = :status, {reason} due_at = NULL {also}
     WHERE id IN (
-      SELECT id FROM messages
-      WHERE broadcast_id = :broadcast_id AND id >= :low AND id < :high AND status = '{present}' {condition} {locking}
+      SELECT id FROM {source}
+      WHERE broadcast_id = :broadcast_id AND id >= :low AND id < :high AND {present} {condition} {locking}
     )
     RETURNING id, status, reason
     """
+
+
+def _source(conn: Connection, present: MessageStatus) -> str:
+    is_in_queue = present is MessageStatus.QUEUED and conn.dialect.name != "sqlite"
+    return POST_QUEUE["queue"] if is_in_queue else LITE_QUEUE["queue"]
 
 
 def move_messages(
@@ -135,17 +143,18 @@ def move_messages(
         ]
     )
     statement = _MOVE.format(
-        present=present.value,
+        source=_source(conn, present),
+        present=has_status(conn, present),
         condition=condition,
         reason="" if again else "reason = :reason,",
         also=", attempts = 0" if again else "",
-        locking="" if conn.dialect.name == "sqlite" else "FOR UPDATE",
+        locking="" if conn.dialect.name == "sqlite" else "FOR UPDATE OF messages",
     )
     low, high = message_key(broadcast_id, 0), message_key(broadcast_id + 1, 0)
     place = {"broadcast_id": broadcast_id, "low": low, "high": high}
     chosen = {"batch": batch, "with_reason": with_reason, "limit": limit}
     rows = conn.execute(text(statement), {**place, **chosen, "status": status, "reason": reason}).fetchall()
-    count_moves(changes, rows, away_from=present)
+    count_moves(conn, changes, rows, away_from=present)
     if present is MessageStatus.FAILED:
         count_failures(changes, rows, sign=-1)
     return len(rows)
@@ -171,7 +180,7 @@ def move_one(
         )
         rows = conn.execute(statement, {"status": status, "key": key, "present": present}).fetchall()
         if rows:
-            count_moves(changes, rows, away_from=present)
+            count_moves(conn, changes, rows, away_from=present)
             return True
     return False
 
@@ -196,7 +205,7 @@ def resume_batch(conn: Connection, *, broadcast_id: int, batch: int, now: float,
     """
     values = {"broadcast_id": broadcast_id, "batch": batch, "now": now}
     rows = conn.execute(_RESUME_BATCH, values).fetchall()
-    count_moves(changes, rows, away_from="paused")
+    count_moves(conn, changes, rows, away_from="paused")
     return len(rows)
 
 
@@ -206,7 +215,7 @@ def resume_one(conn: Connection, key: int, *, now: float, changes: Changes) -> b
     :returns: whether it was paused.
     """
     rows = conn.execute(_RESUME_ONE, {"key": key, "now": now}).fetchall()
-    count_moves(changes, rows, away_from="paused")
+    count_moves(conn, changes, rows, away_from="paused")
     return bool(rows)
 
 

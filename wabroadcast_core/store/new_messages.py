@@ -40,17 +40,28 @@ class NewMessage(NamedTuple):
 
 
 _SELECTED = "SELECT {columns} FROM {rows} WHERE true"
+# PostgreSQL adds the queued ones to the queue.
+_QUEUE = """
+    RETURNING id, broadcast_id, route, batch, status), queued AS (
+      INSERT INTO queued_messages (broadcast_id, route, batch, id)
+      SELECT broadcast_id, route, batch, id FROM added WHERE status = 'queued'
+    ) SELECT id FROM added
+    """
 # Store messages; those whose position or number its broadcast has already are left out.
 # Input: in SQLite one row for each message, as NewMessage; in PostgreSQL :rows, JSON rows of NewMessage.
 # Output in PostgreSQL: the keys of the stored messages.
 _INSERT = dialects(
     """
-    INSERT INTO messages (id, broadcast_id, batch, route, status, number, raw, name, variables, reason, detail)
+    {begin} INSERT INTO messages (id, broadcast_id, batch, route, status, number, raw, name, variables, reason, detail)
     {values}
     ON CONFLICT DO NOTHING {end}
     """,
-    sqlite={"values": "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", "end": ""},
-    postgresql={"values": _SELECTED.format(columns=_COLUMNS, rows=POST_ROWS), "end": "RETURNING id"},
+    sqlite={"begin": "", "values": "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", "end": ""},
+    postgresql={
+        "begin": "WITH added AS (",
+        "values": _SELECTED.format(columns=_COLUMNS, rows=POST_ROWS),
+        "end": _QUEUE,
+    },
 )
 _texts_of = attrgetter("raw", "name", "detail")  # the columns that may have characters that no database stores
 _STORED = text("SELECT id FROM messages WHERE id IN (SELECT each.value FROM json_each(:keys) AS each)")

@@ -5,17 +5,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from wabroadcast_core.models.status import MessageStatus
 from wabroadcast_core.sentences import write_text
 from wabroadcast_core.store.changes import Changes
+from wabroadcast_core.store.held import PROCESSING, lite_held, post_held
 from wabroadcast_core.store.messages import POSITION_BITS, RETURNED_STATUS, count_failures, count_moves
-from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, as_json, dialects, json_columns
+from wabroadcast_core.store.provider_ids import changed_ids
+from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, Dialects, as_json, dialects, json_columns
 
 
 class NotHeldError(Exception):
-    """A message to be recorded as sent is no longer claimed by this worker: its claim was settled meanwhile."""
+    """A message cannot be recorded with others as sent: its claim was settled meanwhile, or it has a provider's id."""
 
 
 @dataclass(slots=True)
@@ -63,7 +65,6 @@ _OUTCOME_COLUMNS = json_columns(
 # Record outcomes of messages that a worker has claimed. A message that returns to queued or retry gets RETURNED_STATUS.
 # Input: :rows (JSON rows of _OUTCOME_COLUMNS), :worker_id, :present (the status that they must have).
 # Output: key, new status and reason of each recorded message.
-# The + keeps SQLite on the primary key: its planner would use the index of all claimed messages.
 _RECORD = """
     UPDATE messages SET
       status = CASE WHEN outcome.status IN ('queued', 'retry') THEN {returned} ELSE outcome.status END,
@@ -73,33 +74,53 @@ _RECORD = """
       provider_id = coalesce(outcome.provider_id, messages.provider_id),
       sent_at = outcome.sent_at, due_at = outcome.due_at
     FROM (SELECT {columns} FROM {rows}) AS outcome
-    WHERE messages.id = outcome.id AND {plus}messages.worker_id = :worker_id AND {plus}messages.status = :present
+    WHERE messages.id = outcome.id AND {held}
     RETURNING messages.id, messages.status, messages.reason
     """
 _PARTS = {"returned": RETURNED_STATUS.format(status="outcome.status"), "erased": "messages.number IS NULL"}
 _RECORD_OUTCOMES = dialects(
     _RECORD,
-    sqlite={"columns": _OUTCOME_COLUMNS[0], "rows": LITE_ROWS, "plus": "+", **_PARTS},
-    postgresql={"columns": _OUTCOME_COLUMNS[1], "rows": POST_ROWS, "plus": "", **_PARTS},
+    sqlite={"columns": _OUTCOME_COLUMNS[0], "rows": LITE_ROWS, "held": lite_held(":present"), **_PARTS},
+    postgresql={"columns": _OUTCOME_COLUMNS[1], "rows": POST_ROWS, "held": post_held(":present"), **_PARTS},
 )
 
 
-_SENT_COLUMNS = json_columns(id="BIGINT", provider_id="TEXT", sent_at="DOUBLE PRECISION")
-_LITE_SENT_COLUMNS = """
-    CAST(each.key AS INTEGER) AS id, each.value AS sent_at,
-    CASE WHEN instr(each.key, ' ') > 0 THEN substr(each.key, instr(each.key, ' ') + 1) END AS provider_id
-    """
-# Record claimed messages of a worker as sent. Input: :rows, as Sent.parameters returns them; :worker_id.
-_RECORD_SENT = dialects(
-    """
+_SET_SENT = """
     UPDATE messages SET
       status = 'sent', attempts = attempts + 1, provider_id = outcome.provider_id, sent_at = outcome.sent_at,
       wanted = NULL, reason = NULL, detail = NULL
-    FROM (SELECT {columns} FROM {rows}) AS outcome
-    WHERE messages.id = outcome.id AND {plus}messages.worker_id = :worker_id AND {plus}messages.status = 'processing'
-    """,
-    sqlite={"columns": _LITE_SENT_COLUMNS, "rows": LITE_ROWS, "plus": "+"},
-    postgresql={"columns": _SENT_COLUMNS[1], "rows": POST_ROWS, "plus": ""},
+    FROM {outcomes}
+    WHERE messages.id = outcome.id AND {held}
+    """
+_SENT_COLUMNS = json_columns(id="BIGINT", provider_id="TEXT", sent_at="DOUBLE PRECISION")
+_POST_SENT = """
+    WITH
+      outcome AS MATERIALIZED (
+        SELECT CAST(id AS BIGINT) AS id, provider_id, CAST(sent_at AS DOUBLE PRECISION) AS sent_at
+        FROM ROWS FROM (
+          json_array_elements_text(CAST(:ids AS json)), json_array_elements_text(CAST(:provider_ids AS json)),
+          json_array_elements_text(CAST(:times AS json))
+        ) AS arrays(id, provider_id, sent_at)
+      ),
+      added AS (
+        INSERT INTO provider_ids (provider_id, id)
+        SELECT provider_id, id FROM outcome WHERE provider_id IS NOT NULL
+      )
+    """
+# Record claimed messages of a worker as sent. Input: :worker_id; in SQLite :rows (JSON rows of _SENT_COLUMNS); in
+# PostgreSQL a JSON array for each column, because rows take it longer to take apart. A message that has an id of the
+# provider from an earlier attempt is left out there: that id has to be replaced.
+_RECORD_SENT = Dialects(
+    sqlite=text(
+        _SET_SENT.format(
+            outcomes=f"(SELECT {_SENT_COLUMNS[0]} FROM {LITE_ROWS}) AS outcome",  # noqa: S608 - fixed parts only
+            held=lite_held(PROCESSING),
+        )
+    ),
+    postgresql=text(
+        f"{_POST_SENT} {_SET_SENT.format(outcomes='outcome', held=post_held(PROCESSING))}"
+        " AND messages.provider_id IS NULL"
+    ),
 )
 
 
@@ -118,21 +139,21 @@ class Sent:
         return cls(keys, provider_ids, times, Counter([key >> POSITION_BITS for key in keys]))
 
     def parameters(self, conn: Connection) -> dict[str, str]:
-        """Return the rows as the statement takes them.
-
-        SQLite takes longer to take a row of JSON apart than to store it. So there the times are values of one object,
-        and its keys have a message's key and, after a space, the provider's id, if there is one.
-        """
-        rows = zip(self.keys, self.provider_ids, self.times, strict=True)
-        if conn.dialect.name != "sqlite":
-            return {"rows": as_json(list(rows))}
-        return {"rows": as_json({str(key) if found is None else f"{key} {found}": at for key, found, at in rows})}
+        """Return the parameters of the statement that records them."""
+        if conn.dialect.name == "sqlite":
+            return {"rows": as_json(list(zip(self.keys, self.provider_ids, self.times, strict=True)))}
+        return {
+            "ids": as_json(self.keys),
+            "provider_ids": as_json(self.provider_ids),
+            "times": as_json(self.times),
+        }
 
 
 def record_sent(conn: Connection, sent: Sent, *, worker_id: int, changes: Changes) -> None:
     """Record messages that this worker has claimed as sent.
 
-    :raises NotHeldError: one of them is no longer claimed by this worker; the transaction must be rolled back.
+    :raises NotHeldError: one of them is no longer claimed by this worker, or has to be recorded by
+        :func:`record_outcomes`; the transaction must be rolled back.
     """
     done = conn.execute(_RECORD_SENT.of(conn), {**sent.parameters(conn), "worker_id": worker_id})
     if done.rowcount != len(sent.keys):
@@ -151,6 +172,11 @@ def record_outcomes(conn: Connection, outcomes: Sequence[Outcome], *, worker_id:
 
     :returns: the keys of the recorded messages.
     """
+    with changed_ids(conn, [outcome.key for outcome in outcomes if outcome.provider_id is not None]):
+        return _record_outcomes(conn, outcomes, worker_id=worker_id, changes=changes)
+
+
+def _record_outcomes(conn: Connection, outcomes: Sequence[Outcome], *, worker_id: int, changes: Changes) -> set[int]:
     recorded: set[int] = set()
     rest = list(outcomes)
     for present in ("processing", "unknown"):
@@ -160,7 +186,7 @@ def record_outcomes(conn: Connection, outcomes: Sequence[Outcome], *, worker_id:
             _RECORD_OUTCOMES.of(conn),
             {"rows": as_json([outcome.as_row() for outcome in rest]), "worker_id": worker_id, "present": present},
         ).fetchall()
-        count_moves(changes, rows, away_from=present)
+        count_moves(conn, changes, rows, away_from=present)
         count_failures(changes, [row for row in rows if row[1] == MessageStatus.FAILED], sign=1)
         recorded.update(row[0] for row in rows)
         rest = [outcome for outcome in rest if outcome.key not in recorded and _is_final(outcome)]

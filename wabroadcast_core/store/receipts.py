@@ -9,7 +9,9 @@ from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, select
 from wabroadcast_core.models.receipt import ReceiptKind
 from wabroadcast_core.models.status import LONGEST_DETAIL, MessageStatus
 from wabroadcast_core.store.changes import Changes
+from wabroadcast_core.store.message_queue import leave_queue
 from wabroadcast_core.store.messages import broadcast_of, failed_for
+from wabroadcast_core.store.provider_ids import changed_ids, have_ids, join_messages
 from wabroadcast_core.store.tables import messages, parked_receipts
 
 
@@ -76,7 +78,7 @@ def lock_facts(conn: Connection, keys: Iterable[int]) -> dict[int, Facts]:
 def keys_by_provider_id(conn: Connection, provider_ids: Iterable[str], *, connection_id: int) -> dict[str, int]:
     """Return the keys of messages that this connection sent, by the provider's ids."""
     statement = select(messages.c.provider_id, messages.c.id).where(
-        messages.c.provider_id.in_(list(provider_ids)), messages.c.connection_id == connection_id
+        *have_ids(conn, provider_ids), messages.c.connection_id == connection_id
     )
     return {provider_id: key for provider_id, key in conn.execute(statement) if provider_id is not None}
 
@@ -84,7 +86,7 @@ def keys_by_provider_id(conn: Connection, provider_ids: Iterable[str], *, connec
 def numbers_by_provider_id(conn: Connection, provider_ids: Iterable[str], *, connection_id: int) -> dict[str, str]:
     """Return the numbers to which this connection sent messages, by the provider's ids of the messages."""
     statement = select(messages.c.provider_id, messages.c.number).where(
-        messages.c.provider_id.in_(list(provider_ids)), messages.c.connection_id == connection_id
+        *have_ids(conn, provider_ids), messages.c.connection_id == connection_id
     )
     return {provider_id: number for provider_id, number in conn.execute(statement) if provider_id and number}
 
@@ -123,8 +125,10 @@ def store_changed(conn: Connection, changed: Mapping[int, dict[str, Any]]) -> No
     for key, values in sorted(changed.items()):
         if values:
             by_columns.setdefault(tuple(sorted(values)), []).append({"key": key, **values})
-    for rows in by_columns.values():
-        conn.execute(_BY_KEY, rows)
+    with changed_ids(conn, [key for key, values in changed.items() if "provider_id" in values]):
+        for rows in by_columns.values():
+            conn.execute(_BY_KEY, rows)
+    leave_queue(conn, [key for key, values in changed.items() if "status" in values])
 
 
 def _failure(row: Facts, receipt: StoredReceipt) -> dict[str, Any]:
@@ -213,13 +217,12 @@ def overtaken_parked(conn: Connection, *, since: float) -> dict[int, dict[int, s
     :param since: only receipts that were parked at or after this time (UNIX seconds, UTC).
     :returns: the provider's id by message key, by connection id.
     """
-    by_key = messages.c.id == parked_receipts.c.message_id
-    by_provider_id = (messages.c.provider_id == parked_receipts.c.provider_id) & (
-        messages.c.connection_id == parked_receipts.c.connection_id
-    )
+    by_key = parked_receipts.join(messages, messages.c.id == parked_receipts.c.message_id)
+    by_provider_id = join_messages(conn, parked_receipts)
+    columns = (parked_receipts.c.connection_id, messages.c.id, messages.c.provider_id)
     found: dict[int, dict[int, str | None]] = {}
-    for mine in (by_key, by_provider_id):
-        statement = select(parked_receipts.c.connection_id, messages.c.id, messages.c.provider_id).join(messages, mine)
+    for joined in (by_key, by_provider_id):
+        statement = select(*columns).select_from(joined)
         recorded = messages.c.status != MessageStatus.PROCESSING
         for connection_id, key, provider_id in conn.execute(
             statement.where(parked_receipts.c.parked_at >= since, recorded)

@@ -6,7 +6,9 @@ from typing import TypeAlias
 
 from sqlalchemy import Connection, delete, func, literal, select, text, union_all
 
-from wabroadcast_core.store.tables import connection_starts, messages
+from wabroadcast_core.store.claimed_blocks import OF_ALL, claimed_among
+from wabroadcast_core.store.sql import dialects
+from wabroadcast_core.store.tables import connection_starts
 
 START_SPAN = 10  # seconds; a minute is several of them
 
@@ -45,6 +47,12 @@ def add_starts(conn: Connection, starts: StartCounts) -> None:
         conn.execute(_ADD, rows)
 
 
+_COUNT_CLAIMED = dialects(
+    "SELECT count(*) FROM {claimed} WHERE status = 'processing' AND connection_id = :connection_id",
+    **claimed_among(OF_ALL),
+)
+
+
 def recent_starts(conn: Connection, connection_id: int, *, since: float, now: float) -> dict[float, int]:
     """Return the number of a connection's starts by the end of their span (UNIX seconds, UTC).
 
@@ -53,8 +61,7 @@ def recent_starts(conn: Connection, connection_id: int, *, since: float, now: fl
     :param since: only spans that ended after this time (UNIX seconds, UTC).
     """
     starts = starts_by_span(conn, connection_id, since=since)
-    claimed = select(func.count()).select_from(messages).where(messages.c.status == "processing")
-    pending = conn.execute(claimed.where(messages.c.connection_id == connection_id)).scalar_one()
+    pending = conn.execute(_COUNT_CLAIMED.of(conn), {"connection_id": connection_id}).scalar_one()
     if pending:
         starts[now] = starts.get(now, 0) + pending
     return starts

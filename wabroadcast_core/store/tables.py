@@ -25,6 +25,8 @@ from sqlalchemy import (
 from wabroadcast_core.store.callback_table import add_callback_events
 from wabroadcast_core.store.draft_table import add_drafts
 from wabroadcast_core.store.installation_table import add_installation
+from wabroadcast_core.store.lookup_tables import add_lookups
+from wabroadcast_core.store.message_indexes import add_indexes, index_status
 from wabroadcast_core.store.session_table import add_sessions
 from wabroadcast_core.store.text_columns import SentenceText
 
@@ -161,6 +163,7 @@ messages = Table(
     Column("sent_at", Double),
     Column("delivered_at", Double),
     Column("read_at", Double),
+    index_status(),
 )
 
 
@@ -168,17 +171,7 @@ def _partial_index(name: str, *columns: Column[Any], where: str, unique: bool = 
     Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
 
 
-_column = messages.c
-_partial_index(
-    "ix_messages_queued", _column.broadcast_id, _column.route, _column.batch, _column.id, where="status = 'queued'"
-)
-_partial_index("ix_messages_retry", _column.broadcast_id, _column.route, _column.due_at, where="status = 'retry'")
-_partial_index("ix_messages_processing", _column.worker_id, where="status = 'processing'")
-_partial_index("ix_messages_unknown", _column.due_at, where="status = 'unknown' AND due_at IS NOT NULL")
-_partial_index("ix_messages_unsettled", _column.connection_id, _column.id, where="status = 'unknown'")
-_partial_index("ix_messages_provider_id", _column.provider_id, where="provider_id IS NOT NULL")
-_partial_index("ix_messages_number", _column.number, _column.broadcast_id, where="number IS NOT NULL", unique=True)
-_partial_index("ix_messages_raw", _column.raw, _column.id, where="raw IS NOT NULL")
+add_indexes(messages)
 
 attempts = Table(
     "attempts",
@@ -388,6 +381,7 @@ callback_events = add_callback_events(metadata)
 drafts = add_drafts(metadata)
 sessions = add_sessions(metadata)
 installation = add_installation(metadata)
+queued_messages, claimed_blocks, provider_ids = add_lookups(metadata)
 
 TABLE_NAMES: Final = frozenset({*metadata.tables, VERSION_TABLE})
 """The names of all our tables: a host's own Alembic leaves them out with its ``include_object``."""

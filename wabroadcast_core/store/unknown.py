@@ -3,15 +3,31 @@
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, func, select
 
 from wabroadcast_core.models.status import AttemptOutcome, MessageStatus
 from wabroadcast_core.store.changes import Changes
+from wabroadcast_core.store.message_indexes import LITE_STATUS, POST_STATUS, has_status
 from wabroadcast_core.store.messages import count_moves, message_key, position_of
+from wabroadcast_core.store.sql import dialects
 from wabroadcast_core.store.tables import attempts, broadcasts, messages
 
 MOST_DATED: Final = 1_000  # unknown messages of a broadcast whose attempts are looked at
-_IS_UNKNOWN = text("messages.status = 'unknown'")  # as the partial index has it
+
+# Move unknown messages that are due to retry. Input: :now, :limit. Output: key and new status of each message.
+_RELEASE = dialects(
+    """
+    UPDATE messages SET status = 'retry', due_at = CAST(:now AS DOUBLE PRECISION)
+    WHERE id IN (
+      SELECT id FROM messages
+      WHERE {unknown} AND due_at IS NOT NULL AND due_at <= :now AND number IS NOT NULL
+      AND broadcast_id NOT IN (SELECT id FROM broadcasts WHERE status IN ('cancelled', 'failed')) LIMIT :limit
+    ) AND status = 'unknown'
+    RETURNING id, status
+    """,
+    sqlite=LITE_STATUS,
+    postgresql=POST_STATUS,
+)
 
 
 def release_unknown(conn: Connection, *, now: float, limit: int, changes: Changes) -> int:
@@ -20,19 +36,8 @@ def release_unknown(conn: Connection, *, now: float, limit: int, changes: Change
     :param limit: the most messages to move.
     :returns: how many were moved.
     """
-    statement = text(
-        """
-        UPDATE messages SET status = 'retry', due_at = CAST(:now AS DOUBLE PRECISION)
-        WHERE id IN (
-          SELECT id FROM messages
-          WHERE status = 'unknown' AND due_at IS NOT NULL AND due_at <= :now AND number IS NOT NULL
-          AND broadcast_id NOT IN (SELECT id FROM broadcasts WHERE status IN ('cancelled', 'failed')) LIMIT :limit
-        ) AND status = 'unknown'
-        RETURNING id, status
-        """
-    )
-    rows = conn.execute(statement, {"now": now, "limit": limit}).fetchall()
-    count_moves(changes, rows, away_from="unknown")
+    rows = conn.execute(_RELEASE.of(conn), {"now": now, "limit": limit}).fetchall()
+    count_moves(conn, changes, rows, away_from="unknown")
     return len(rows)
 
 
@@ -46,7 +51,8 @@ class Unsettled(NamedTuple):
 
 def unsettled_connections(conn: Connection) -> Sequence[int]:
     """Return the ids of connections with unknown messages."""
-    statement = select(messages.c.connection_id).where(_IS_UNKNOWN, messages.c.connection_id.is_not(None)).distinct()
+    is_unknown = has_status(conn, MessageStatus.UNKNOWN)
+    statement = select(messages.c.connection_id).where(is_unknown, messages.c.connection_id.is_not(None)).distinct()
     return [key for key in conn.execute(statement).scalars() if key is not None]
 
 
@@ -55,7 +61,8 @@ def unsettled_messages(conn: Connection, connection_id: int, *, limit: int) -> l
     statement = (
         select(messages.c.id, broadcasts.c.job_id, messages.c.number)
         .join(broadcasts, broadcasts.c.id == messages.c.broadcast_id)
-        .where(_IS_UNKNOWN, messages.c.connection_id == connection_id, messages.c.number.is_not(None))
+        .where(has_status(conn, MessageStatus.UNKNOWN))
+        .where(messages.c.connection_id == connection_id, messages.c.number.is_not(None))
         .order_by(messages.c.id)
         .limit(limit)
     )
@@ -79,7 +86,8 @@ def unknown_since(conn: Connection, broadcast_id: int, *, connection_ids: Sequen
     low, high = message_key(broadcast_id, 0), message_key(broadcast_id + 1, 0)
     some = (
         select(messages.c.id)
-        .where(_IS_UNKNOWN, messages.c.connection_id.in_(connection_ids), messages.c.id >= low, messages.c.id < high)
+        .where(has_status(conn, MessageStatus.UNKNOWN))
+        .where(messages.c.connection_id.in_(connection_ids), messages.c.id >= low, messages.c.id < high)
         .order_by(messages.c.id)
         .limit(MOST_DATED)
     )

@@ -3,16 +3,19 @@
 from sqlalchemy import Connection, text
 
 from wabroadcast_core.models.status import MessageStatus
+from wabroadcast_core.store.claimed_blocks import OF_BROADCAST, claimed_among, forget_blocks
 from wabroadcast_core.store.sql import dialects
 
+# PostgreSQL's condition of the claimed messages of a broadcast. An ARRAY is looked up by the primary key.
+_CLAIMED = f"id = ANY (ARRAY(SELECT id FROM {claimed_among(OF_BROADCAST)['postgresql']['claimed']}))"  # noqa: S608 - fixed parts only
+
+_CHANGED = "batch = :batch AND status = 'processing' AND coalesce(wanted, '') != coalesce(:wanted, '')"
 # Set the status that the claimed messages of a batch get if they come back unsent.
 # Input: :wanted, :broadcast_id, :batch.
-_SET_WANTED = text(
-    """
-    UPDATE messages SET wanted = :wanted
-    WHERE broadcast_id = :broadcast_id AND batch = :batch AND status = 'processing'
-      AND coalesce(wanted, '') != coalesce(:wanted, '')
-    """
+_SET_WANTED = dialects(
+    f"UPDATE messages SET wanted = :wanted WHERE {{place}} AND {_CHANGED}",  # noqa: S608 - fixed parts only
+    sqlite={"place": "broadcast_id = :broadcast_id"},
+    postgresql={"place": _CLAIMED},
 )
 
 
@@ -21,17 +24,24 @@ def set_wanted_status(conn: Connection, *, status: MessageStatus | None, broadca
 
     :returns: for how many messages this is a change.
     """
-    return conn.execute(_SET_WANTED, {"wanted": status, "broadcast_id": broadcast_id, "batch": batch}).rowcount
+    return conn.execute(_SET_WANTED.of(conn), {"wanted": status, "broadcast_id": broadcast_id, "batch": batch}).rowcount
 
 
-_UNMARKED = "broadcast_id = :broadcast_id AND status = 'processing' AND coalesce(wanted, '') != 'cancelled'"
+_UNMARKED = "status = 'processing' AND coalesce(wanted, '') != 'cancelled'"
 # Mark claimed messages of a broadcast to be cancelled if they come back unsent. Input: :broadcast_id.
 _MARK_CANCELLED = dialects(
-    f"UPDATE messages SET wanted = 'cancelled' WHERE id IN (SELECT id FROM messages WHERE {_UNMARKED} {{locking}})",  # noqa: S608 - fixed parts only
-    sqlite={"locking": ""},
-    postgresql={"locking": "FOR UPDATE SKIP LOCKED"},
+    f"""
+    UPDATE messages SET wanted = 'cancelled'
+    WHERE id IN (SELECT id FROM messages WHERE {{place}} AND {_UNMARKED} {{locking}})
+    """,  # noqa: S608 - fixed parts only
+    sqlite={"place": "broadcast_id = :broadcast_id", "locking": ""},
+    postgresql={"place": _CLAIMED, "locking": "FOR UPDATE SKIP LOCKED"},
 )
-_HAS_UNMARKED = text(f"SELECT 1 FROM messages WHERE {_UNMARKED} LIMIT 1")  # noqa: S608 - fixed parts only
+_HAS_UNMARKED = dialects(
+    f"SELECT 1 FROM messages WHERE {{place}} AND {_UNMARKED} LIMIT 1",  # noqa: S608 - fixed parts only
+    sqlite={"place": "broadcast_id = :broadcast_id"},
+    postgresql={"place": _CLAIMED},
+)
 
 
 def mark_cancelled(conn: Connection, broadcast_id: int) -> bool:
@@ -42,8 +52,9 @@ def mark_cancelled(conn: Connection, broadcast_id: int) -> bool:
 
     :returns: whether any was left out.
     """
+    forget_blocks(conn, OF_BROADCAST, broadcast_id=broadcast_id)
     conn.execute(_MARK_CANCELLED.of(conn), {"broadcast_id": broadcast_id})
-    return conn.execute(_HAS_UNMARKED, {"broadcast_id": broadcast_id}).first() is not None
+    return conn.execute(_HAS_UNMARKED.of(conn), {"broadcast_id": broadcast_id}).first() is not None
 
 
 def set_wanted_status_of(conn: Connection, key: int, *, status: MessageStatus | None) -> bool:

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, RowMapping, func, insert, select, text, update
 
-from wabroadcast_core.store.tables import messages, workers
+from wabroadcast_core.store.claimed_blocks import claimed_among
+from wabroadcast_core.store.sql import dialects
+from wabroadcast_core.store.tables import workers
 
 
 def insert_worker(conn: Connection, *, now: float) -> int:
@@ -43,12 +45,19 @@ def recorded_intents(conn: Connection, key: int) -> int:
     return conn.execute(select(workers.c.latest_intents).where(workers.c.id == key)).scalar() or 0
 
 
+_OF_ENDED = "worker_id IN (SELECT ended.id FROM workers AS ended WHERE ended.ended_at IS NOT NULL)"
+_CLAIMING = dialects(
+    """
+    SELECT id, started_at, ended_at FROM workers
+    WHERE ended_at IS NULL OR id IN (SELECT worker_id FROM {claimed} WHERE status = 'processing')
+    """,
+    **claimed_among(_OF_ENDED),
+)
+
+
 def claiming_workers(conn: Connection) -> Sequence[RowMapping]:
     """Return id, start and end of workers that have not ended, and of ended ones that still have claims."""
-    holding = select(messages.c.worker_id).where(messages.c.status == "processing").distinct()
-    found = select(workers.c.id, workers.c.started_at, workers.c.ended_at)
-    open_or_holding = workers.c.ended_at.is_(None) | workers.c.id.in_(holding)
-    return conn.execute(found.where(open_or_holding)).mappings().all()
+    return conn.execute(_CLAIMING.of(conn)).mappings().all()
 
 
 def open_workers(conn: Connection) -> Sequence[int]:

@@ -228,7 +228,7 @@ def test_the_oldest_due_message_is_found_in_the_indexes(shared: Broadcaster) -> 
     with shared.context.database.read() as conn:
         if conn.dialect.name != "sqlite":
             pytest.skip("PostgreSQL plans by the amount of rows")
-        plan = [row[3] for row in conn.execute(text(f"EXPLAIN QUERY PLAN {_FIRST_DUE.text}"), {"now": 0.0})]
+        plan = [row[3] for row in conn.execute(text(f"EXPLAIN QUERY PLAN {_FIRST_DUE.sqlite.text}"), {"now": 0.0})]
 
     steps = [step for step in plan if step.startswith(("SEARCH m", "SCAN m", "USE TEMP B-TREE"))]
     assert len(steps) == 4

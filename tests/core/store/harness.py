@@ -25,6 +25,30 @@ from wabroadcast_core.store.new_messages import NewMessage, insert_messages
 from wabroadcast_core.store.outcomes import NotHeldError, Outcome, Sent
 from wabroadcast_core.store.tables import metadata
 
+# Rows that a lookup table of PostgreSQL lacks, or has beside those that it should have.
+LOOKUP_DIFFERENCES = {
+    name: f"(({rows}) EXCEPT ({stored})) UNION ALL (({stored}) EXCEPT ({rows}))"
+    for name, rows, stored in [
+        (
+            "queued_messages",
+            "SELECT broadcast_id, route, batch, id FROM messages WHERE status = 'queued'",
+            "SELECT broadcast_id, route, batch, id FROM queued_messages",
+        ),
+        (
+            "claimed_blocks",
+            "SELECT id, worker_id FROM messages WHERE status = 'processing'",
+            """
+            SELECT m.id, m.worker_id FROM messages AS m
+            JOIN claimed_blocks AS c ON m.id >> 8 = c.block AND m.worker_id = c.worker_id WHERE m.status = 'processing'
+            """,
+        ),
+        (
+            "provider_ids",
+            "SELECT id, provider_id FROM messages WHERE provider_id IS NOT NULL",
+            "SELECT id, provider_id FROM provider_ids",
+        ),
+    ]
+}
 WAITING = (MessageStatus.QUEUED, MessageStatus.RETRY)
 
 
@@ -148,6 +172,14 @@ class StoreHarness:
             row = message_store.find_message(conn, key)
         assert row is not None
         return row
+
+    def check_lookups(self) -> None:
+        """Check that the lookup tables of PostgreSQL match the messages."""
+        if self.database.is_sqlite:
+            return
+        with self.database.read() as conn:
+            differences = {name: conn.execute(text(query)).all() for name, query in LOOKUP_DIFFERENCES.items()}
+        assert not any(differences.values()), differences
 
     def check_counters(self, key: int) -> None:
         """Check that the counters match the messages and add up to the total."""

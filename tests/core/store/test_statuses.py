@@ -394,6 +394,7 @@ class Statuses(RuleBasedStateMachine):
 
     @invariant()
     def the_store_agrees_with_the_model(self) -> None:
+        self.harness.check_lookups()
         for key in self.state:
             self._follow_completion(key)
             self.harness.check_counters(key)
