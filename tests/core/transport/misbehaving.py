@@ -51,6 +51,10 @@ class Conversation:
                 pass
         self._server.closed_by_client.set()
 
+    def hold(self) -> None:
+        """Read and write nothing more, until the test has ended."""
+        self._server.ended.wait()
+
     def close(self) -> None:
         """Close in order: the client's side reads an end of file."""
         with contextlib.suppress(OSError):
@@ -83,6 +87,7 @@ class MisbehavingServer:
         self.connections = 0
         self.closed_by_client = threading.Event()
         self.closed_by_server = threading.Event()
+        self.ended = threading.Event()
         self._script = script
         self._tls = tls
         self._lock = threading.Lock()
@@ -110,6 +115,7 @@ class MisbehavingServer:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.ended.set()
         self._door.shutdown(socket.SHUT_RDWR)
         self._door.close()
         for sock in self._open:

@@ -163,7 +163,7 @@ def _read_a_part(end: Script) -> Script:
     return script
 
 
-@pytest.mark.parametrize("end", [Conversation.close, Conversation.reset, lambda _: time.sleep(2)])
+@pytest.mark.parametrize("end", [Conversation.close, Conversation.reset, Conversation.hold])
 @pytest.mark.parametrize("body", [{"content": BIG}, {"files": {"file": BIG}}], ids=["bytes", "multipart"])
 def test_a_request_of_which_only_a_part_was_written(
     requests: Requests, tls: Any, end: Script, body: dict[str, Any]

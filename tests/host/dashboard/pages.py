@@ -8,6 +8,7 @@ import httpx
 from bs4 import BeautifulSoup, Tag
 
 from tests.host.installations import HERE, Api
+from tests.waiting import wait_for
 
 Files = Mapping[str, tuple[str, bytes, str]]
 _BUTTONS = {"submit", "button", "reset", "image"}
@@ -82,6 +83,14 @@ class ShownPage:
         return self._browser.send(
             urljoin(self.path, address), sent, method=str(form.get("method", "get")), files=files, form=form
         )
+
+    def when_imported(self) -> "ShownPage":
+        """Return the page as it is when the import that it shows has ended."""
+        return wait_for(self._imported, what="the end of the import")
+
+    def _imported(self) -> "ShownPage | None":
+        page = self._browser.open(self.path)
+        return None if page.soup.select("[data-again]") else page
 
     def _button(self, text: str) -> Tag:
         buttons = {" ".join(button.get_text(" ").split()): button for button in reversed(self.soup.select("button"))}

@@ -242,7 +242,7 @@ def test_why_rows_are_rejected_is_said_in_indonesian_also_after_the_import(halam
     rows = "".join(f'"{number}"\n' for number in NUMBERS)
     shown = _look(halaman, f"HP\n081200000001\n{rows}".encode(), "orang.csv")
 
-    result = shown.press("Impor 1 baris")
+    result = shown.press("Impor 1 baris").when_imported()
 
     for page in (shown, result):
         assert english_in(page) == []

@@ -41,7 +41,7 @@ def test_a_file_is_shown_as_it_is_understood_before_anything_is_stored(pages: Fo
 
 
 def test_a_file_is_imported_with_tags_and_its_rejected_rows_are_a_file(pages: FormBrowser, idle_api: Api) -> None:
-    result = upload(pages, FILE, tags="new, vip").press("Import 2 rows")
+    result = upload(pages, FILE, tags="new, vip").press("Import 2 rows").when_imported()
 
     assert result.path.startswith("/ui/contacts/imports/")
     assert "Done: 2 rows were imported, 1 rejected." in result.text
@@ -153,7 +153,7 @@ def test_a_long_file_is_looked_at_in_part_and_imported_as_a_whole(
 
     assert re.search(r"This is a long file: the first [\d,]+ rows were checked", shown.text)
     monkeypatch.setattr(contact_imports, "RUN_SECONDS", 60.0)
-    assert "Done: 3,000 rows were imported." in shown.press("Import the whole file").text
+    assert "Done: 3,000 rows were imported." in shown.press("Import the whole file").when_imported().text
     assert idle_api.get("/contacts").json()["total"] == 3_000
 
 

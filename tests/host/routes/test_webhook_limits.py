@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from tests.host.installations import Api
-from tests.host.routes.test_webhook_routes import CALLS, webhook_api
+from tests.host.routes.test_webhook_routes import CALLS, webhook_api, webhook_host
 from wabroadcast_core.asgi.protocol import Scope
 from wabroadcast_core.asgi.webhook_reader import ClientDisconnectedError, WebhookReader
 from wabroadcast_core.errors import InvalidInputError, UnavailableError
 from wabroadcast_core.inbound.webhook_answers import TooLargeError
 from wabroadcast_core.inbound.webhook_forms import FIELDS, FORM_BYTES, WebhookForm
 
-__all__ = ["webhook_api"]  # the fixture
+__all__ = ["webhook_api", "webhook_host"]  # the fixtures
 
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data; boundary=xx"
