@@ -5,6 +5,7 @@ The recipients are never in memory all at once. The quick parser refuses whole n
 """
 
 import math
+import re
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
@@ -12,6 +13,7 @@ from itertools import islice
 from typing import IO, Any
 
 import ijson
+import ijson.backends.python
 from ijson.common import ObjectBuilder
 from ijson.utils import sendable_list
 
@@ -26,8 +28,10 @@ _RECIPIENTS = "recipients"
 _OPENING = frozenset({"start_map", "start_array"})
 _CLOSING = frozenset({"end_map", "end_array"})
 
-# ValueError, SystemError: bytes that are not UTF-8, or a number with more digits than Python converts
-_FAULTS = (ijson.JSONError, ValueError, SystemError)
+# ValueError: bytes that are not UTF-8; ArithmeticError: an exponent that no number has
+_FAULTS = (ijson.JSONError, ValueError, ArithmeticError)
+_ENDLESS = 640  # digits: Python may refuse to convert more of them
+_ENDLESS_NUMBER = re.compile(b"[0-9]{%d}" % (_ENDLESS + 1))
 
 Event = tuple[str, Any]
 
@@ -63,8 +67,7 @@ def read_draft(body: IO[bytes]) -> tuple[dict[str, Any], bool]:
     except _FAULTS:
         pass
     try:
-        body.seek(0)
-        return _read_object(_convert_decimals(ijson.basic_parse(body)))
+        return _read_object(_convert_decimals(_exact_parser(body).basic_parse(body)))
     except _FAULTS:
         raise InvalidInputError([Fault("", _locate_error(body))]) from None
 
@@ -79,9 +82,25 @@ def read_recipients(body: IO[bytes]) -> Iterator[Any]:
             done += 1
             yield item
     except ijson.JSONError:  # a number beyond 64 bits: read_draft has found no other fault
-        body.seek(0)
-        for item in islice(ijson.items(body, prefix), done, None):
+        for item in islice(_exact_parser(body).items(body, prefix), done, None):
             yield _without_decimals(item)
+
+
+def _exact_parser(body: IO[bytes]) -> Any:
+    """Return the parser of exact numbers for a body, which is then at its start.
+
+    That is the one in C, unless the body may have a number that Python does not convert: there it goes on with the
+    error set, and may bring the process down.
+    """
+    body.seek(0)
+    before, parser = b"", ijson
+    while chunk := body.read(_CHUNK_BYTES):
+        if _ENDLESS_NUMBER.search(before + chunk):
+            parser = ijson.backends.python
+            break
+        before = chunk[-_ENDLESS:]
+    body.seek(0)
+    return parser
 
 
 def _convert_decimals(events: Iterator[Event]) -> Iterator[Event]:
@@ -189,21 +208,22 @@ def _locate_error(body: IO[bytes]) -> str:
 
     The body is parsed again in chunks, and the chunk at fault byte by byte.
     """
-    body.seek(0)
-    valid_chunks = _count_valid(iter(lambda: body.read(_CHUNK_BYTES), b""), after=iter(()))
+    parser = _exact_parser(body)
+    valid_chunks = _count_valid(iter(lambda: body.read(_CHUNK_BYTES), b""), parser, after=iter(()))
     body.seek(0)
     before = (body.read(_CHUNK_BYTES) for _ in range(valid_chunks))
-    valid_bytes = _count_valid(iter(lambda: body.read(1), b""), after=before)
+    valid_bytes = _count_valid(iter(lambda: body.read(1), b""), parser, after=before)
     return _describe_place(body, valid_chunks * _CHUNK_BYTES + valid_bytes)
 
 
-def _count_valid(chunks: Iterator[bytes], *, after: Iterator[bytes]) -> int:
+def _count_valid(chunks: Iterator[bytes], parser_of: Any, *, after: Iterator[bytes]) -> int:
     """Return the number of ``chunks`` that are valid JSON before the one at fault.
 
+    :param parser_of: the module of the parser.
     :param after: chunks that precede them; these are valid.
     """
     events: list[Event] = sendable_list()
-    parser = ijson.basic_parse_coro(events)
+    parser = parser_of.basic_parse_coro(events)
     for chunk in after:
         parser.send(chunk)
         events.clear()

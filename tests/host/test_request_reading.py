@@ -115,6 +115,7 @@ def test_an_empty_body_of_a_control_call_is_no_fault(idle_api: Any, body: bytes)
         pytest.param(b"", id="empty"),
         pytest.param(b"[]", id="array"),
         pytest.param(b'{"a":' + b"9" * 5_000 + b"}", id="endless-number"),
+        pytest.param(b'{"a":1e' + b"9" * 30 + b"}", id="endless-exponent"),
     ],
 )
 def test_a_body_that_is_no_json_object_is_400(idle_api: Any, method: str, path: str, body: bytes) -> None:
