@@ -160,7 +160,7 @@ def send_and_back_up(old: Place, provider: Provider, folders: Path) -> None:
     with Broadcaster(old.settings.model_copy(update=QUICK)) as broadcaster:
         fill(broadcaster, provider)
         broadcaster.submit(draft("running"))
-        soon = datetime.now(UTC) + timedelta(seconds=3)
+        soon = datetime.now(UTC) + timedelta(seconds=12)
         broadcaster.submit(draft("tonight", scheduledAt=soon.isoformat()))
         worker = Worker(broadcaster)
         worker.start()

@@ -390,7 +390,7 @@ def test_requests_that_hang_stop_no_other(requests: Requests, certificates: Cert
 
         async def hang() -> None:
             async with make_client(certificates=certificates.client) as http:
-                hanging = [asyncio.create_task(requests.post(http, server.url)) for _ in range(150)]
+                hanging = [asyncio.create_task(requests.post(http, server.url, seconds=60)) for _ in range(150)]
                 await asyncio.to_thread(server.wait_for_requests, 150)
                 assert (await requests.post(http, server.url)).status == 200
                 for posting in hanging:
