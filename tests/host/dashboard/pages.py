@@ -86,7 +86,9 @@ class ShownPage:
 
     def when_imported(self) -> "ShownPage":
         """Return the page as it is when the import that it shows has ended."""
-        return wait_for(self._imported, what="the end of the import")
+        page = wait_for(self._imported, what="the end of the import")
+        assert page is not None
+        return page
 
     def _imported(self) -> "ShownPage | None":
         page = self._browser.open(self.path)
