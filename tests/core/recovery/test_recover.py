@@ -101,6 +101,20 @@ def test_when_one_of_two_workers_is_killed_the_other_continues(
         check_none_lost_or_duplicated(broadcaster, gateway, job_id, in_flight=BEGUN)
 
 
+@ON_POSTGRESQL
+def test_a_worker_at_work_forgets_the_blocks_of_claims_that_have_ended(
+    broadcaster: Broadcaster, settings: Settings, tmp_path: Path
+) -> None:
+    def has_blocks() -> bool:
+        with broadcaster.context.database.read() as conn:
+            return bool(conn.exec_driver_sql("SELECT count(*) FROM claimed_blocks").scalar_one())
+
+    with Gateway(_made(tmp_path / "gw")) as gateway, start_worker(settings):
+        job_id = submit_paced(broadcaster, gateway, amount=60, rate=RATE)
+        await_end(broadcaster, job_id)
+        wait_for(lambda: not has_blocks(), seconds=10, what="the end of the blocks")
+
+
 @ON_POSTGRESQL  # SQLite's lock may be frozen with the worker
 def test_a_frozen_worker_sends_no_message_that_another_worker_took(
     broadcaster: Broadcaster, settings: Settings, tmp_path: Path
