@@ -5,8 +5,11 @@ import shutil
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.host.programs import Served
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = (
@@ -45,3 +48,11 @@ def tab(browser: Browser, *, language: str = "en", **options: Any) -> Iterator[P
     yield page
     context.close()
     assert said == []
+
+
+def people(server: Served, number: int, **fields: Any) -> str:
+    """Submit a broadcast to so many people."""
+    listed = [{"number": f"+62812{place:08}", "name": f"Orang {place}"} for place in range(number)]
+    body = {"name": "Panjang", "connection": "sandbox", "message": {"type": "text", "text": "Halo {{ name }}"}}
+    made = httpx.post(f"{server.url}/broadcast", json={**body, "recipients": listed, **fields}, timeout=30)
+    return str(made.raise_for_status().json()["jobId"])

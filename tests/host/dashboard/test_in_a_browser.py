@@ -1,16 +1,15 @@
-"""The pages in a real browser, against a real server: the acts that people do, counted; live numbers; access."""
+"""The pages in a real browser, against a real server: the acts that people do, counted; live numbers."""
 
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import httpx
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import APIResponse, Browser, Page, Route, expect
 
-from tests.host.dashboard.browser import tab
+from tests.host.dashboard.browser import people, tab
 from tests.host.programs import Served
 from tests.waiting import wait_for
 
@@ -34,14 +33,6 @@ def counts_of(server: Served, job_id: str) -> dict[str, Any]:
 
 def job_of(page: Page) -> str:
     return page.url.partition("/ui/broadcasts/")[2].partition("?")[0]
-
-
-def people(server: Served, number: int, **fields: Any) -> str:
-    """Submit a broadcast to so many people."""
-    listed = [{"number": f"+62812{place:08}", "name": f"Orang {place}"} for place in range(number)]
-    body = {"name": "Panjang", "connection": "sandbox", "message": {"type": "text", "text": "Halo {{ name }}"}}
-    made = httpx.post(f"{server.url}/broadcast", json={**body, "recipients": listed, **fields}, timeout=30)
-    return str(made.raise_for_status().json()["jobId"])
 
 
 def test_a_fresh_start_delivers_the_sample_by_one_click(person: Page, server: Served) -> None:
@@ -172,59 +163,6 @@ def test_a_page_without_streams_asks_instead(person: Page, server: Served) -> No
     expect(person.locator("#live")).to_contain_text("every few seconds", timeout=WAIT_MS)
     expect(person.locator('[data-live="counts.sent"]').first).not_to_have_text("0")
     person.unroute_all(behavior="ignoreErrors")
-
-
-# --- for everyone --------------------------------------------------------------------------------------------------
-
-# The rules of axe whose result depends on the theme: only they are checked in the second one.
-COLOURS = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
-LOOKS: list[tuple[Literal["light", "dark"], int]] = [("light", 320), ("light", 1280), ("dark", 320), ("dark", 1280)]
-ROOMS = (
-    "/",
-    "/ui/broadcasts",
-    "/ui/broadcasts/{job}",
-    "/ui/broadcasts/new",
-    "/ui/contacts",
-    "/ui/contacts/import",
-    "/ui/opt-outs",
-    "/ui/connections",
-    "/ui/connections/sandbox",
-    "/ui/connections/new",
-    "/ui/activity",
-    "/ui/settings",
-    "/ui/settings/keys",
-    "/ui/settings/callbacks",
-    "/ui/settings/system",
-    "/ui/search?q=a",
-    "/ui/no-such-page",
-)
-
-
-@pytest.mark.parametrize("language", ["id", "en"])
-def test_nothing_keeps_people_from_using_a_page(browser: Browser, server: Served, language: str) -> None:
-    job_id = people(server, 3)
-    found: dict[tuple[str, str, int], list[Any]] = {}
-    # the policy of the pages is bypassed for axe; without motion, no colour is measured on its way
-    context = browser.new_context(locale=language, bypass_csp=True, reduced_motion="reduce")
-    page = context.new_page()
-    for room in ROOMS:
-        page.goto(server.url + room.replace("{job}", job_id))
-        page.evaluate(Axe().axe_script)
-        found |= {(room, *look): faults for look in LOOKS if (faults := faults_of(page, *look))}
-    context.close()
-
-    assert found == {}
-
-
-def faults_of(page: Page, scheme: Literal["light", "dark"], width: int) -> list[Any]:
-    """Return what axe finds on a page in one look, and its width if it must be moved sideways."""
-    page.emulate_media(color_scheme=scheme)
-    page.set_viewport_size({"width": width, "height": 800})
-    rules = {} if scheme == "light" else {"runOnly": COLOURS}
-    options = {"resultTypes": ["violations"], "preload": False, **rules}
-    violations = page.evaluate("(options) => axe.run(options).then((found) => found.violations)", options)
-    wide = page.evaluate("document.documentElement.scrollWidth")
-    return [*((one["id"], one["nodes"][0]["target"]) for one in violations), *([wide] if wide > width else [])]
 
 
 @pytest.mark.parametrize("language", ["id", "en"])
