@@ -166,11 +166,13 @@ def test_a_page_without_streams_asks_instead(person: Page, server: Served) -> No
 
 
 @pytest.mark.parametrize("language", ["id", "en"])
+@pytest.mark.parametrize("spacing", ["normal", "0.2em"], ids=["usual-letters", "wide-letters"])
 def test_the_bottom_bar_of_the_smallest_phone_has_all_of_its_entries(
-    browser: Browser, server: Served, language: str
+    browser: Browser, server: Served, language: str, spacing: str
 ) -> None:
-    with tab(browser, language=language, viewport={"width": 320, "height": 700}) as page:
+    with tab(browser, language=language, viewport={"width": 320, "height": 700}, bypass_csp=True) as page:
         page.goto(server.url)
+        page.add_style_tag(content=f"body {{ letter-spacing: {spacing} }}")
         boxes = [one.bounding_box() for one in page.locator(".side > a:visible, .more summary").all()]
 
     assert len(boxes) == 5
