@@ -10,7 +10,7 @@ import pytest
 from tests.dealing import share_out, thin_out
 from tests.disks import MountRefusedError, mounted_disk
 from tests.servers import MariaServer, PostgresCluster
-from tests.side_by_side import Rounds, SideBySide
+from tests.side_by_side import Share, SideBySide
 from tests.stores import installation_settings, migrate_store, opened, shared_statements
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
@@ -33,14 +33,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     brief = "of the tests that open a store, run only one of each module, and try fewer examples of a property"
     parser.addoption("--brief", action="store_true", help=brief)
     parser.addoption("--forks", type=int, default=0, help="run the tests in so many processes")
-    parser.addoption("--timed-forks", type=int, default=1, help="with --forks: those that judge times, in so many")
+    parser.addoption("--timed-forks", type=int, default=1, help="with --forks: those that judge times, in so many more")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--brief"):
         hypothesis.settings.load_profile("brief")
     if config.getoption("--forks"):
-        config.pluginmanager.register(SideBySide(lambda items: _rounds_of(items, config)))
+        config.pluginmanager.register(SideBySide(lambda items: _shares_of(items, config)))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -54,13 +54,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=dropped)
 
 
-def _rounds_of(items: Sequence[pytest.Item], config: pytest.Config) -> Rounds:
-    """Return what runs side by side, and what judges times, which runs afterwards with few others."""
+def _shares_of(items: Sequence[pytest.Item], config: pytest.Config) -> Sequence[Share]:
+    """Return what judges times, and what gives way to it."""
     timed = [item for item in items if _is_timed(item)]
     others = [item for item in items if not _is_timed(item)]
-    shares = ((config.getoption("--forks"), others), (config.getoption("--timed-forks"), timed))
     place_of = {item: place for place, item in enumerate(items)}
-    return [(forks, [[place_of[item] for item in unit] for unit in _units_of(tests)]) for forks, tests in shares]
+
+    def units_of(tests: Sequence[pytest.Item]) -> list[list[int]]:
+        return [[place_of[item] for item in unit] for unit in _units_of(tests)]
+
+    return [
+        Share(config.getoption("--timed-forks"), units_of(timed)),
+        Share(config.getoption("--forks"), units_of(others), gives_way=True),
+    ]
 
 
 def _units_of(items: Sequence[pytest.Item]) -> list[list[pytest.Item]]:

@@ -13,25 +13,36 @@ from collections.abc import Callable, Iterator, Sequence
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 Unit = list[int]  # places of tests that one process runs in this order
-Rounds = Sequence[tuple[int, Sequence[Unit]]]  # one after another: how many processes, and what they run
 
 _FORK = get_context("fork")
 _STOP: Unit = []
+_WAY = 10  # added to the niceness of processes that give way: they get a tenth of a processor that others want
+
+
+class Share(NamedTuple):
+    """Tests for so many processes of their own; all shares run at the same time.
+
+    :param gives_way: whether others get the processors first. They use them only now and then, but when it is due.
+    """
+
+    processes: int
+    units: Sequence[Unit]
+    gives_way: bool = False
 
 
 class SideBySide:
     """The plugin of pytest: runs what was collected, and shows what the forked processes report.
 
-    :param rounds_of: returns the rounds for the collected tests.
+    :param shares_of: returns the shares of the collected tests.
     """
 
-    def __init__(self, rounds_of: Callable[[Sequence[pytest.Item]], Rounds]) -> None:
-        self._rounds_of = rounds_of
+    def __init__(self, shares_of: Callable[[Sequence[pytest.Item]], Sequence[Share]]) -> None:
+        self._shares_of = shares_of
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
@@ -40,23 +51,40 @@ class SideBySide:
         session.config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]  # one for all
         _terminal_of(session.config).showfspath = False  # the files of the tests alternate
         gc.freeze()  # what was collected stays: no process looks through it again
-        for processes, units in self._rounds_of(session.items):
-            _Round(session, units).run(processes)
+        _Run(session).run(self._shares_of(session.items))
         return True
 
 
-class _Round:
-    """Tests that are given to processes as these ask for more."""
+class _Units:
+    """What is left of a share."""
 
-    def __init__(self, session: pytest.Session, units: Sequence[Unit]) -> None:
+    def __init__(self, share: Share) -> None:
+        self._units = deque(share.units)
+        self.niceness = _WAY if share.gives_way else 0
+
+    def next(self) -> Unit:
+        return self._units.popleft() if self._units else _STOP
+
+    def put_back(self, unit: Unit) -> None:
+        self._units.appendleft(unit)
+
+    def clear(self) -> None:
+        self._units.clear()
+
+
+class _Run:
+    """Gives tests to processes as these ask for more."""
+
+    def __init__(self, session: pytest.Session) -> None:
         self._session = session
-        self._units = deque(units)
         self._runners: dict[Connection, _Runner] = {}
 
-    def run(self, processes: int) -> None:
+    def run(self, shares: Sequence[Share]) -> None:
         try:
-            for _ in range(min(processes, len(self._units))):
-                self._start()
+            for share in shares:
+                units = _Units(share)
+                for _ in range(min(share.processes, len(share.units))):
+                    self._start(units)
             while self._runners:
                 for pipe in wait(list(self._runners)):
                     assert isinstance(pipe, Connection)
@@ -66,17 +94,15 @@ class _Round:
             for runner in self._runners.values():
                 runner.process.kill()
 
-    def _start(self) -> None:
-        runner = _Runner(self._session, others=list(self._runners))
+    def _start(self, units: _Units) -> None:
+        runner = _Runner(self._session, units, others=list(self._runners))
         self._runners[runner.pipe] = runner
-        runner.give(self._next_unit())
-
-    def _next_unit(self) -> Unit:
-        return self._units.popleft() if self._units else _STOP
+        runner.give(units.next())
 
     def _heed_stop(self) -> None:
         if self._session.shouldfail or self._session.shouldstop:
-            self._units.clear()
+            for runner in self._runners.values():
+                runner.units.clear()
 
     def _attend(self, runner: "_Runner") -> None:
         """Do what the next message of a process asks for."""
@@ -89,7 +115,7 @@ class _Round:
                 runner.running = None
                 self._session.config.hook.pytest_runtest_logfinish(**self._named(place))
             case "wants more", _:
-                runner.give(self._next_unit())
+                runner.give(runner.units.next())
             case "failed", text:
                 raise RuntimeError(text)
             case None:
@@ -114,21 +140,23 @@ class _Round:
             report = pytest.TestReport(**names, keywords={}, outcome="failed", longrepr=text, when="call")
             self._session.config.hook.pytest_runtest_logreport(report=report)
         if runner.left:
-            self._units.appendleft(runner.left)
-            self._start()
+            runner.units.put_back(runner.left)
+            self._start(runner.units)
 
 
 class _Runner:
     """One forked process, as the one that forked it knows it.
 
+    :param units: of the share that it runs.
     :param others: the pipes to other processes, which this one must not hold open.
     """
 
-    def __init__(self, session: pytest.Session, *, others: Sequence[Connection]) -> None:
+    def __init__(self, session: pytest.Session, units: _Units, *, others: Sequence[Connection]) -> None:
+        self.units = units
         self.pipe, theirs = _FORK.Pipe()
         self.running: int | None = None
         self.left: Unit = []
-        self.process = _FORK.Process(target=_run, args=(session, theirs, [self.pipe, *others]))
+        self.process = _FORK.Process(target=_run, args=(session, theirs, units.niceness, [self.pipe, *others]))
         self.process.start()
         theirs.close()
 
@@ -161,8 +189,9 @@ class _Reporter:
         self._pipe.send(("report", content))
 
 
-def _run(session: pytest.Session, pipe: Connection, others: Sequence[Connection]) -> None:
+def _run(session: pytest.Session, pipe: Connection, niceness: int, others: Sequence[Connection]) -> None:
     """Run tests in this process, which was just forked, until there are no more."""
+    os.nice(niceness)
     for other in others:
         other.close()
     random.seed()  # else all forked processes draw the same numbers

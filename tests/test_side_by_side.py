@@ -12,10 +12,10 @@ import pytest
 from tests.forked import ROOT
 
 CONFTEST = """
-from tests.side_by_side import SideBySide
+from tests.side_by_side import Share, SideBySide
 
 def pytest_configure(config):
-    config.pluginmanager.register(SideBySide(lambda items: [(3, [[place] for place in range(len(items))])]))
+    config.pluginmanager.register(SideBySide(lambda items: [Share(3, [[place] for place in range(len(items))])]))
 """
 TESTS = """
 import os, signal, pathlib, pytest
@@ -62,7 +62,7 @@ def run(tmp_path: Path) -> Run:
     def run(tests: str, *options: str) -> tuple[int, str]:
         (tmp_path / "test_it.py").write_text(tests, encoding="utf-8")
         command = [sys.executable, "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", *options]
-        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
         ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
         return ended.returncode, ended.stdout
 
