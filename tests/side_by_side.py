@@ -7,6 +7,7 @@ for each of them, a fifth of the whole run. Who runs a few tests needs none of t
 import gc
 import os
 import random
+import sys
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -21,13 +22,12 @@ Unit = list[int]  # places of tests that one process runs in this order
 
 _FORK = get_context("fork")
 _STOP: Unit = []
-_WAY = 10  # added to the niceness of processes that give way: they get a tenth of a processor that others want
 
 
 class Share(NamedTuple):
     """Tests for so many processes of their own; all shares run at the same time.
 
-    :param gives_way: whether others get the processors first. They use them only now and then, but when it is due.
+    :param gives_way: whether its processes run only where those of other shares leave a processor idle.
     """
 
     processes: int
@@ -60,7 +60,7 @@ class _Units:
 
     def __init__(self, share: Share) -> None:
         self._units = deque(share.units)
-        self.niceness = _WAY if share.gives_way else 0
+        self.gives_way = share.gives_way
 
     def next(self) -> Unit:
         return self._units.popleft() if self._units else _STOP
@@ -156,7 +156,9 @@ class _Runner:
         self.pipe, theirs = _FORK.Pipe()
         self.running: int | None = None
         self.left: Unit = []
-        self.process = _FORK.Process(target=_run, args=(session, theirs, units.niceness, [self.pipe, *others]))
+        self.process = _FORK.Process(
+            target=_run, args=(session, theirs, [self.pipe, *others]), kwargs={"gives_way": units.gives_way}
+        )
         self.process.start()
         theirs.close()
 
@@ -189,9 +191,10 @@ class _Reporter:
         self._pipe.send(("report", content))
 
 
-def _run(session: pytest.Session, pipe: Connection, niceness: int, others: Sequence[Connection]) -> None:
+def _run(session: pytest.Session, pipe: Connection, others: Sequence[Connection], *, gives_way: bool) -> None:
     """Run tests in this process, which was just forked, until there are no more."""
-    os.nice(niceness)
+    if gives_way:
+        _give_way()
     for other in others:
         other.close()
     random.seed()  # else all forked processes draw the same numbers
@@ -207,6 +210,17 @@ def _run(session: pytest.Session, pipe: Connection, niceness: int, others: Seque
         return  # the process that shows the reports has ended
     except BaseException:  # noqa: BLE001 - the other process raises it
         pipe.send(("failed", traceback.format_exc()))
+
+
+def _give_way() -> None:
+    """Let other processes go before this one, and before those that it starts.
+
+    Niceness alone makes those that judge times wait for milliseconds at each wake-up.
+    """
+    if sys.platform == "linux":
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    else:
+        os.nice(10)
 
 
 def _pairs(pipe: Connection) -> Iterator[tuple[int, int | None]]:

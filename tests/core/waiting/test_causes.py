@@ -415,6 +415,7 @@ def test_a_redis_that_cannot_be_reached_is_shown_with_the_way_out(
         worker.stop()
 
 
+@pytest.mark.timed
 def test_a_store_on_a_full_disk_is_shown_with_the_way_out(
     small_disk: Path, valkey: EmbeddedValkey, tmp_path: Path, provider: ScriptedProvider
 ) -> None:
