@@ -88,6 +88,7 @@ def test_an_unknown_host(requests: Requests, scheme: str) -> None:
     assert requests.failure(f"{scheme}://does-not-exist.invalid/") is NOT_SENT
 
 
+@pytest.mark.timed
 def test_a_resolver_that_does_not_answer(requests: Requests, monkeypatch: pytest.MonkeyPatch) -> None:
     """No server of the test can stand in the way of the system's resolver."""
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(2 * SHORT))
@@ -108,6 +109,7 @@ def black_hole() -> Iterator[int]:
             sock.close()
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_host_that_does_not_answer(requests: Requests, black_hole: int, scheme: str) -> None:
     assert requests.failure(f"{scheme}://127.0.0.1:{black_hole}/", seconds=SHORT) is NOT_SENT
@@ -118,6 +120,7 @@ def _answer_plainly(conversation: Conversation) -> None:
     conversation.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize(
     "script",
     [
@@ -214,6 +217,7 @@ LOST_ANSWERS: Final = {
 }
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("script", LOST_ANSWERS.values(), ids=LOST_ANSWERS)
 def test_an_answer_that_is_lost(requests: Requests, tls: Any, script: Script) -> None:
     with MisbehavingServer(script, tls=tls) as server:
