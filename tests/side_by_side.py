@@ -25,7 +25,7 @@ _STOP: Unit = []
 
 
 class Share(NamedTuple):
-    """Tests for so many processes of their own; all shares run at the same time.
+    """Tests for so many processes of their own. All shares run at the same time, or else one after another.
 
     :param gives_way: whether its processes run only where those of other shares leave a processor idle.
     """
@@ -51,7 +51,9 @@ class SideBySide:
         session.config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]  # one for all
         _terminal_of(session.config).showfspath = False  # the files of the tests alternate
         gc.freeze()  # what was collected stays: no process looks through it again
-        _Run(session).run(self._shares_of(session.items))
+        shares = self._shares_of(session.items)
+        for together in [shares] if _can_give_way() else [[share] for share in shares]:
+            _Run(session).run(together)
         return True
 
 
@@ -80,6 +82,8 @@ class _Run:
         self._runners: dict[Connection, _Runner] = {}
 
     def run(self, shares: Sequence[Share]) -> None:
+        if self._session.shouldfail or self._session.shouldstop:
+            return
         try:
             for share in shares:
                 units = _Units(share)
@@ -193,7 +197,7 @@ class _Reporter:
 
 def _run(session: pytest.Session, pipe: Connection, others: Sequence[Connection], *, gives_way: bool) -> None:
     """Run tests in this process, which was just forked, until there are no more."""
-    if gives_way:
+    if gives_way and _can_give_way():
         _give_way()
     for other in others:
         other.close()
@@ -212,15 +216,22 @@ def _run(session: pytest.Session, pipe: Connection, others: Sequence[Connection]
         pipe.send(("failed", traceback.format_exc()))
 
 
+def _can_give_way() -> bool:
+    """Return whether processes here can let others go first.
+
+    Where Linux groups processes by session, a session that one of them starts would get its whole share again. Only
+    root may change that: ``sysctl kernel.sched_autogroup_enabled=0``.
+    """
+    groups = Path("/proc/sys/kernel/sched_autogroup_enabled")
+    return sys.platform == "linux" and not (groups.exists() and int(groups.read_text(encoding="ascii")))
+
+
 def _give_way() -> None:
     """Let other processes go before this one, and before those that it starts.
 
-    Niceness alone makes those that judge times wait for milliseconds at each wake-up.
+    Niceness would not do: those that judge times would wait for milliseconds at each wake-up.
     """
-    if sys.platform == "linux":
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-    else:
-        os.nice(10)
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 def _pairs(pipe: Connection) -> Iterator[tuple[int, int | None]]:
