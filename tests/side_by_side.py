@@ -52,7 +52,7 @@ class SideBySide:
         _terminal_of(session.config).showfspath = False  # the files of the tests alternate
         gc.freeze()  # what was collected stays: no process looks through it again
         shares = self._shares_of(session.items)
-        for together in [shares] if _can_give_way() else [[share] for share in shares]:
+        for together in [shares] if can_give_way() else [[share] for share in shares]:
             _Run(session).run(together)
         return True
 
@@ -197,7 +197,7 @@ class _Reporter:
 
 def _run(session: pytest.Session, pipe: Connection, others: Sequence[Connection], *, gives_way: bool) -> None:
     """Run tests in this process, which was just forked, until there are no more."""
-    if gives_way and _can_give_way():
+    if gives_way and can_give_way():
         _give_way()
     for other in others:
         other.close()
@@ -216,7 +216,7 @@ def _run(session: pytest.Session, pipe: Connection, others: Sequence[Connection]
         pipe.send(("failed", traceback.format_exc()))
 
 
-def _can_give_way() -> bool:
+def can_give_way() -> bool:
     """Return whether processes here can let others go first.
 
     Where Linux groups processes by session, a session that one of them starts would get its whole share again. Only

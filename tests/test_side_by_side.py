@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.forked import ROOT
+from tests.side_by_side import can_give_way
 
 CONFTEST = """
 from tests.side_by_side import Share, SideBySide
@@ -34,6 +35,21 @@ DIES = """
 def test_dies():
     print("a last word", flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
+"""
+GIVES_WAY = """
+from tests.side_by_side import Share, SideBySide
+
+def pytest_configure(config):
+    config.pluginmanager.register(SideBySide(lambda items: [Share(1, [[0]]), Share(1, [[1]], gives_way=True)]))
+"""
+POLICIES = """
+import os
+
+def test_judges_times():
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
+
+def test_gives_way():
+    assert os.sched_getscheduler(0) == os.SCHED_IDLE
 """
 SLOW = """
 import time
@@ -107,3 +123,14 @@ def test_after_a_failure_no_more_tests_are_given_out_where_one_is_the_most(run: 
     assert code == 1
     assert passed is not None
     assert int(passed[1]) < 60
+
+
+@pytest.mark.timed  # else it would give way itself
+def test_a_share_that_gives_way_runs_when_no_other_process_would(run: Run, tmp_path: Path) -> None:
+    if not can_give_way():
+        pytest.skip("this system divides its processors among sessions")
+    (tmp_path / "conftest.py").write_text(GIVES_WAY, encoding="utf-8")
+
+    code, shown = run(POLICIES)
+
+    assert (code, "2 passed" in shown) == (0, True), shown
