@@ -2,7 +2,7 @@
 const PAUSE_MS = 900, CHOICE_MS = 150, RETRY_MS = 5000, TEST_MS = 1000;
 const form = document.getElementById("compose");
 const saved = document.getElementById("saved");
-let timer = 0, isSaving = false, isDirty = false, isStopped = false, caret = null;
+let timer = 0, isSaving = false, isDirty = false, isStopped = false, isLeaving = false, caret = null, pressed = null;
 
 if (form && !form.querySelector(":scope > fieldset:disabled")) startForm();
 showLocalTimes();
@@ -15,11 +15,14 @@ function startForm() {
   form.addEventListener("change", (event) => event.target.type === "file" && save(event.target));
   form.addEventListener("submit", (event) => {
     const { name, value } = event.submitter ?? {};
-    if (name !== "person" || isStopped) return (isDirty = false);
-    event.preventDefault();
-    save(null, value);
+    const isPerson = name === "person" && !isStopped;
+    if (isPerson || isSaving) event.preventDefault();
+    if (isPerson) return save(null, value);
+    if (isSaving) return (pressed = event.submitter);  // it would send a version that is old by then
+    clearTimeout(timer);
+    isLeaving = true;
   });
-  window.addEventListener("beforeunload", (event) => isDirty && event.preventDefault());
+  window.addEventListener("beforeunload", (event) => isDirty && !isLeaving && event.preventDefault());
   document.querySelectorAll("[data-drop]").forEach(startDrop);
   form.addEventListener("focusin", (event) => isText(event.target) && (caret = event.target));
   form.addEventListener("click", (event) => {
@@ -64,13 +67,16 @@ function save(file = null, person = null) {
     isSaving = false;
     if (bar) bar.hidden = true;
     finish(request, file);
+    const button = pressed;
+    pressed = null;
+    if (button && request.status === 200 && !isStopped) form.requestSubmit(button.isConnected ? button : null);
   };
   tell(saved.dataset.saving);
   request.send(body);
 }
 
 function finish(request, file) {
-  if (request.status === 401) return (isDirty = false), form.requestSubmit(form.querySelector("[name=go]"));
+  if (request.status === 401) return form.requestSubmit(form.querySelector("[name=go]"));
   if (request.status !== 200) {
     tell(saved.dataset.lost);
     isDirty = true;

@@ -47,7 +47,7 @@ def tab(browser: Browser, *, language: str = "en", **options: Any) -> Iterator[P
     page.on("pageerror", lambda error: said.append(f"{page.url}: {error}"))
     yield page
     context.close()
-    assert said == []
+    assert said == [], said
 
 
 def people(server: Served, number: int, **fields: Any) -> str:

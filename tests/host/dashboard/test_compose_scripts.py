@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, FilePayload, Page, expect
+from playwright.sync_api import APIResponse, Browser, Dialog, FilePayload, Page, Route, expect
 
 from tests.host.dashboard.browser import tab
 from tests.host.programs import Served
@@ -53,6 +53,46 @@ def test_what_is_typed_during_a_save_stays(page: Page) -> None:
     expect(page.locator("#saved")).to_contain_text("Saved")
     page.reload()
     expect(page.locator("#part-bubble .bubble")).to_contain_text("di tengah jalan.")
+
+
+def test_a_button_that_is_pressed_during_a_save_waits_for_its_end(page: Page) -> None:
+    _upload(page)
+    answers: list[tuple[Route, APIResponse]] = []
+
+    def hold_answer(route: Route) -> None:
+        answers.append((route, route.fetch()))
+
+    page.route("**/ui/drafts/*", hold_answer, times=1)
+    page.get_by_label("Text of the message").fill("Halo {{ nama }}")
+    while not answers:
+        page.wait_for_timeout(20)
+
+    page.get_by_label("Name of the broadcast").fill("Baru")
+    page.get_by_role("button", name="Review").click()
+    [(route, answer)] = answers
+    route.fulfill(response=answer)
+
+    expect(page.get_by_role("button", name="Send to 2 people")).to_be_enabled()
+    expect(page.locator("main")).to_contain_text("Baru")
+
+
+def test_what_is_typed_while_the_page_is_left_asks_nothing(page: Page) -> None:
+    _upload(page)
+    asked: list[str] = []
+
+    def leave(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.accept()
+
+    page.on("dialog", leave)
+    page.get_by_label("Text of the message").click()  # browsers ask only people who have done something
+
+    page.get_by_role("button", name="Review").evaluate(
+        "button => { button.click(); button.form.dispatchEvent(new Event('input', { bubbles: true })); }"
+    )
+
+    expect(page).to_have_url(re.compile("/review$"))
+    assert asked == []
 
 
 def test_a_change_elsewhere_stops_the_saves_and_offers_both_versions(browser: Browser, server: Served) -> None:
