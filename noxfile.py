@@ -108,7 +108,7 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """Mypy, strictly, over the packages and their tests."""
     install_group(session, "types", "-e", ".[mysql,postgres]")
-    session.run("mypy")
+    session.run("mypy", "--num-workers", str(CORES))
 
 
 @nox.session(python=FOUND or None)
