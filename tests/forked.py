@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from multiprocessing import forkserver
 from multiprocessing.reduction import DupFd
@@ -78,6 +79,26 @@ class ForkedProcess:
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
+
+
+def run_forked(
+    main: Callable[[], object], arguments: Sequence[str], *, environment: Mapping[str, str], directory: Path
+) -> "subprocess.CompletedProcess[str]":
+    """Run a process to its end, and return what it wrote.
+
+    :raises subprocess.TimeoutExpired: it took longer than 100 s.
+    """
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+        process = ForkedProcess(
+            main, arguments, environment=environment, directory=directory, stdout=output, stderr=errors
+        )
+        try:
+            code = process.wait(timeout=100)
+        finally:
+            process.kill()
+        output.seek(0)
+        errors.seek(0)
+        return subprocess.CompletedProcess(list(arguments), code, output.read(), errors.read())
 
 
 def _start_server() -> None:

@@ -8,14 +8,13 @@ import os
 import runpy
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import IO, Any
 
-from tests.forked import ForkedProcess
+from tests.forked import ForkedProcess, run_forked
 
 
 def start_program(
@@ -34,15 +33,7 @@ def run_program(
     words: Sequence[str], *, directory: Path, environment: Mapping[str, str]
 ) -> "subprocess.CompletedProcess[str]":
     """Run a program and wait for its end."""
-    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
-        process = start_program(words, directory=directory, environment=environment, stdout=output, stderr=errors)
-        try:
-            code = process.wait(timeout=100)
-        finally:
-            process.kill()
-        output.seek(0)
-        errors.seek(0)
-        return subprocess.CompletedProcess(list(words), code, output.read(), errors.read())
+    return run_forked(_main, words, environment=environment, directory=directory)
 
 
 def use_python_path() -> None:

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import httpx
 
 from host_litestar import __main__ as program
 from host_litestar.cli import main
-from tests.forked import ForkedProcess
+from tests.forked import ForkedProcess, run_forked
 from tests.host import forked_children
 from tests.waiting import wait_for
 
@@ -133,14 +132,4 @@ def clean_environment(**variables: str) -> dict[str, str]:
 def run_command(*arguments: str, cwd: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
     """Run ``wabroadcast`` and wait for its end."""
     line = [program.__file__, *arguments]
-    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
-        process = ForkedProcess(
-            main, line, environment=clean_environment(**variables), directory=cwd, stdout=output, stderr=errors
-        )
-        try:
-            code = process.wait(timeout=100)
-        finally:
-            process.kill()
-        output.seek(0)
-        errors.seek(0)
-        return subprocess.CompletedProcess(line, code, output.read(), errors.read())
+    return run_forked(main, line, environment=clean_environment(**variables), directory=cwd)
