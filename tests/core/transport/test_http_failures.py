@@ -166,6 +166,7 @@ def _read_a_part(end: Script) -> Script:
     return script
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("end", [Conversation.close, Conversation.reset, Conversation.hold])
 @pytest.mark.parametrize("body", [{"content": BIG}, {"files": {"file": BIG}}], ids=["bytes", "multipart"])
 def test_a_request_of_which_only_a_part_was_written(
