@@ -227,10 +227,7 @@ def can_give_way() -> bool:
 
 
 def _give_way() -> None:
-    """Let other processes go before this one, and before those that it starts.
-
-    Niceness would not do: those that judge times would wait for milliseconds at each wake-up.
-    """
+    """Let other processes go before this one, and before those that it starts."""
     os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
