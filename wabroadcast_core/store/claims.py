@@ -65,10 +65,21 @@ class ClaimedRows:
 # Claim messages of one broadcast: pick due ones (queued, or in retry) and set them to processing.
 # Input: :broadcast_id, :route, :amount, :worker_id, :connection_id; :released_batch for queued ones, :now for retries.
 # Output: the columns of Claimed.
-_PICK_QUEUED = """
-        SELECT {columns} FROM {queue}
+_LITE_PICK_QUEUED = """
+        SELECT {columns} FROM messages
         WHERE broadcast_id = :broadcast_id AND route = :route AND status = 'queued' AND batch <= :released_batch
         ORDER BY batch, id LIMIT :amount
+        """
+# A row is locked once it is read, so the order must be made before, or PostgreSQL may lock the whole queue to sort it.
+# There are more candidates than needed, because other claims may hold the first ones.
+_POST_PICK_QUEUED = """
+        SELECT {columns} FROM (
+          SELECT ctid AS place, id FROM queued_messages
+          WHERE broadcast_id = :broadcast_id AND route = :route AND batch <= :released_batch
+          ORDER BY batch, id LIMIT CAST(:amount AS BIGINT) * 8
+        ) AS candidate
+        CROSS JOIN LATERAL (SELECT status FROM messages WHERE id = candidate.id OFFSET 0) AS messages
+        WHERE status = 'queued' LIMIT :amount
         """
 _PICK_RETRY = """
         SELECT {columns} FROM messages
@@ -102,7 +113,7 @@ def _lite_claim(pick: str) -> TextClause:
     the driver releases the interpreter lock for each row that it fetches, and a busy event loop is slow to give it
     back.
     """
-    picked = pick.format(columns=_PICKED, **LITE_QUEUE, **LITE_STATUS)
+    picked = pick.format(columns=_PICKED, **LITE_STATUS)
     return text(
         f"SELECT json_group_array(json_array({_PICKED}, {_BLOCKED.format(table='picked')})), json_group_array(id)"  # noqa: S608 - no user's text
         f" FROM ({picked}) AS picked"
@@ -115,7 +126,7 @@ def _post_claim(pick: str, *, place: str = "NULL", also: str = "") -> TextClause
     :param place: where in the queue each is.
     :param also: another part of the statement.
     """
-    picked = pick.format(columns=f"{place} AS place, id", **POST_QUEUE, **POST_STATUS)
+    picked = pick.format(columns=f"{place} AS place, id", **POST_STATUS)
     taken = _TAKE.format(among="= ANY (ARRAY(SELECT id FROM picked))")  # evaluated once; an IN list may be again
     return text(
         f"WITH picked AS MATERIALIZED ({picked} FOR UPDATE OF messages SKIP LOCKED), blocks AS ({ADD_BLOCKS}) {also}"
@@ -124,8 +135,8 @@ def _post_claim(pick: str, *, place: str = "NULL", also: str = "") -> TextClause
 
 
 _CLAIM_QUEUED = Dialects(
-    sqlite=_lite_claim(_PICK_QUEUED),
-    postgresql=_post_claim(_PICK_QUEUED, place="queued_messages.ctid", also=f", unqueued AS ({_UNQUEUE})"),
+    sqlite=_lite_claim(_LITE_PICK_QUEUED),
+    postgresql=_post_claim(_POST_PICK_QUEUED, place="place", also=f", unqueued AS ({_UNQUEUE})"),
 )
 _CLAIM_RETRY = Dialects(sqlite=_lite_claim(_PICK_RETRY), postgresql=_post_claim(_PICK_RETRY))
 _TAKE_PICKED = text(_TAKE.format(among="IN (SELECT value FROM json_each(:keys))"))
