@@ -21,6 +21,7 @@ from wabroadcast_core.delivery.sends import SendTasks
 from wabroadcast_core.delivery.turns import Turns
 from wabroadcast_core.delivery.wakeups import Wakeups
 from wabroadcast_core.engine.connection_checks import ConnectionChecks
+from wabroadcast_core.engine.plugin_notices import PluginNotices
 from wabroadcast_core.engine.receipt_notices import describe_receipts
 from wabroadcast_core.engine.redis_return import RedisReturn
 from wabroadcast_core.engine.unknown_outcomes import UnknownOutcomes
@@ -61,7 +62,7 @@ class EngineParts:
         self.clock = RedisClock()
         self.stopping = asyncio.Event()
         self.background = BackgroundTasks("background work")
-        self.notices = BackgroundTasks("notifying the plugins")
+        self.notices = PluginNotices()
         self._loop = asyncio.get_running_loop()
         self._build_foundation(context)
         self._build_delivery(context)
@@ -213,17 +214,12 @@ class EngineParts:
 
     def _on_completed(self, keys: Sequence[int]) -> None:
         """Notify the plugins of completed broadcasts. Called in a store thread, which no plugin may hold."""
-        self._loop.call_soon_threadsafe(
-            lambda: self.notices.spawn(asyncio.to_thread(self._context.changed, keys)),
-        )
+        self._loop.call_soon_threadsafe(self.notices.add, self._context.changed, keys)
 
     def _on_receipts(self, applied: Sequence[AppliedReceipt]) -> None:
         """Notify the plugins of applied receipts. Called in a store thread, which no plugin may hold."""
-        if not self._context.plugins.has_receipt_hooks:
-            return
-        self._loop.call_soon_threadsafe(
-            lambda: self.background.spawn(asyncio.to_thread(self._notify_receipts, applied)),
-        )
+        if self._context.plugins.has_receipt_hooks:
+            self._loop.call_soon_threadsafe(self.notices.add, self._notify_receipts, applied)
 
     def _notify_receipts(self, applied: Sequence[AppliedReceipt]) -> None:
         if receipts := describe_receipts(self._context.database, applied):
@@ -239,7 +235,7 @@ class EngineParts:
         self._count_recorded(batch)
         plugins = self._context.plugins
         if plugins.has_finished_hooks and (finished := self._finished_messages(batch)):
-            self.background.spawn(asyncio.to_thread(plugins.messages_finished, finished))
+            self.notices.add(plugins.messages_finished, finished)
 
     def _count_recorded(self, batch: Batch) -> None:
         sent = Counter([claimed.connection_id for claimed, _, _ in batch.sent])

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from tests.waiting import wait_for
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.models.receipt import WebhookRequest
 from wabroadcast_core.models.status import ConnectionState
@@ -95,11 +96,10 @@ def test_a_webhook_call_waits_for_a_worker_too(broadcaster: Broadcaster) -> None
 def test_no_worker_is_missed_while_one_lives(broadcaster: Broadcaster, worker: Worker) -> None:
     submit(broadcaster, scheduled_at="2999-01-01T08:00:00Z")
 
-    alive = broadcaster.overview().missing_worker
+    wait_for(lambda: broadcaster.overview().missing_worker is None, what="the worker")
     worker.stop()
     ended = broadcaster.overview().missing_worker
 
-    assert alive is None
     assert ended is not None
     assert ended.since is not None
 

@@ -1,0 +1,84 @@
+"""Notices for the plugins come in order, one call at a time."""
+
+import asyncio
+import threading
+from collections.abc import Sequence
+
+import pytest
+
+from wabroadcast_core.engine.plugin_notices import PluginNotices
+
+LONG = 30.0
+
+
+class Plugin:
+    """Keeps its calls; none ends before the test lets them."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, list[int]]] = []
+        self.is_called = threading.Event()
+        self.may_end = threading.Event()
+
+    def finished(self, items: Sequence[int]) -> None:
+        self._take("finished", items)
+
+    def changed(self, items: Sequence[int]) -> None:
+        self._take("changed", items)
+
+    def _take(self, name: str, items: Sequence[int]) -> None:
+        self.calls.append((name, list(items)))
+        self.is_called.set()
+        assert self.may_end.wait(LONG)
+
+
+@pytest.fixture
+def plugin() -> Plugin:
+    return Plugin()
+
+
+def test_what_comes_during_a_call_waits_and_what_is_alike_is_one_call(plugin: Plugin) -> None:
+    async def notify() -> None:
+        notices = PluginNotices()
+        notices.add(plugin.finished, [1])
+        assert await asyncio.to_thread(plugin.is_called.wait, LONG)
+        for call, item in [(plugin.finished, 2), (plugin.finished, 3), (plugin.changed, 4), (plugin.finished, 5)]:
+            notices.add(call, [item])
+        await notices.wait(within=0.1)
+        assert plugin.calls == [("finished", [1])]
+        plugin.may_end.set()
+        await notices.wait(within=LONG)
+
+    asyncio.run(notify())
+
+    assert plugin.calls == [("finished", [1]), ("finished", [2, 3]), ("changed", [4]), ("finished", [5])]
+
+
+def test_a_call_that_fails_is_logged_and_the_next_one_is_made(plugin: Plugin, caplog: pytest.LogCaptureFixture) -> None:
+    def fail(_: Sequence[int]) -> None:
+        raise RuntimeError("the store is away")
+
+    async def notify() -> None:
+        notices = PluginNotices()
+        notices.add(fail, [1, 2])
+        notices.add(plugin.changed, [3])
+        await notices.wait(within=LONG)
+
+    plugin.may_end.set()
+    asyncio.run(notify())
+
+    assert plugin.calls == [("changed", [3])]
+    assert "the plugins were not notified of 2 items" in caplog.text
+    assert "the store is away" in caplog.text
+
+
+def test_what_comes_when_all_was_passed_on_is_passed_on_too(plugin: Plugin) -> None:
+    async def notify() -> None:
+        notices = PluginNotices()
+        for item in range(3):
+            notices.add(plugin.changed, [item])
+            await notices.wait(within=LONG)
+
+    plugin.may_end.set()
+    asyncio.run(notify())
+
+    assert plugin.calls == [("changed", [item]) for item in range(3)]

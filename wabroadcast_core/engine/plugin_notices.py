@@ -1,0 +1,54 @@
+"""Notices for the plugins: what was committed is passed on by one call after another, in that order."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from wabroadcast_core.background import BackgroundTasks
+
+log = logging.getLogger(__name__)
+
+Item = TypeVar("Item")
+
+
+class PluginNotices:
+    """Calls plugins on a thread, one call at a time.
+
+    What comes while a plugin works waits. If it is of the same kind as what waits before it, both become one call, so a
+    slow plugin gets fewer and larger calls.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: deque[tuple[Callable[[Sequence[Any]], None], list[Any]]] = deque()
+        self._tasks = BackgroundTasks("notifying the plugins")
+        self._is_calling = False
+
+    def add(self, call: Callable[[Sequence[Item]], None], items: Sequence[Item]) -> None:
+        """Pass items to the plugins after all that came before. Called on the event loop.
+
+        :param call: calls the plugins with items, on a thread; an exception that it raises is logged.
+        """
+        if self._waiting and self._waiting[-1][0] == call:
+            self._waiting[-1][1].extend(items)
+        else:
+            self._waiting.append((call, list(items)))
+        if not self._is_calling:
+            self._is_calling = True
+            self._tasks.spawn(self._call_all())
+
+    async def wait(self, *, within: float) -> None:
+        """Wait until all was passed on, at most ``within`` seconds."""
+        await self._tasks.wait(within=within)
+
+    async def _call_all(self) -> None:
+        try:
+            while self._waiting:
+                call, items = self._waiting.popleft()
+                try:
+                    await asyncio.to_thread(call, items)
+                except Exception:
+                    log.exception("the plugins were not notified of %d items", len(items))
+        finally:
+            self._is_calling = False
