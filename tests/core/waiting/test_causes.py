@@ -345,6 +345,7 @@ def test_messages_at_a_provider_that_does_not_answer_are_shown(
 # --- the installation --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
 def test_that_no_worker_is_alive_is_shown_with_the_time_since(broadcaster: Broadcaster) -> None:
     broadcaster.connections.save("main", {"sender": "scripted", **RATE})
@@ -364,6 +365,7 @@ def test_that_no_worker_is_alive_is_shown_with_the_time_since(broadcaster: Broad
     assert cause.since.timestamp() == pytest.approx(stopped_at, abs=2)
 
 
+@pytest.mark.timed
 @ON_SQLITE
 def test_a_worker_that_was_killed_counts_as_absent_once_its_lease_is_over(broadcaster: Broadcaster) -> None:
     broadcaster.connections.save("main", {"sender": "scripted"})
