@@ -43,20 +43,17 @@ class Member(NamedTuple):
     plugin: object
 
 
-def installed_entries() -> list[EntryPoint]:
-    """Return the entry points of the group: the built-in one, then the others by name and distribution."""
-
-    def rank(entry: EntryPoint) -> tuple[bool, str, str]:
-        return entry.value != BUILTIN_PACKAGE, entry.name, origin_of(entry).distribution
-
-    return sorted(entry_points(group=NAMESPACE), key=rank)
+def installed_entries() -> list[tuple[EntryPoint, Origin]]:
+    """Return the entry points of the group with their origins: the built-in one, then by name and distribution."""
+    found = [(entry, _origin_of(entry)) for entry in entry_points(group=NAMESPACE)]
+    return sorted(found, key=lambda one: (one[0].value != BUILTIN_PACKAGE, one[0].name, one[1].distribution))
 
 
-def origin_of(entry: EntryPoint) -> Origin:
-    """Return where the plugins of an entry point come from."""
+def _origin_of(entry: EntryPoint) -> Origin:
     if entry.dist is None:
         return Origin(module=entry.value)
-    return Origin(module=entry.value, distribution=entry.dist.name, version=entry.dist.version)
+    metadata = entry.dist.metadata  # read and parsed anew each time
+    return Origin(module=entry.value, distribution=metadata["Name"], version=metadata["Version"])
 
 
 def import_members(entry: EntryPoint) -> list[Member]:

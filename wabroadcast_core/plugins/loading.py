@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from importlib.metadata import EntryPoint
+from types import ModuleType
 from typing import Any, TypeVar
 
 import pluggy
@@ -23,13 +24,18 @@ from wabroadcast_core.plugins.entry_points import (
     installed_entries,
     module_of,
     name_of,
-    origin_of,
 )
 from wabroadcast_core.plugins.failures import Failures
 from wabroadcast_core.plugins.given_classes import misuse_of, plugin_of
 from wabroadcast_core.plugins.guards import CLASS_HOOKS, guard_hooks
 from wabroadcast_core.plugins.kept_logging import LoggingState
-from wabroadcast_core.plugins.quarantine import Quarantined, has_stop_hooks, may_have_stop_hooks, unmarked_hooks
+from wabroadcast_core.plugins.quarantine import (
+    Quarantined,
+    has_stop_hooks,
+    mark_of,
+    may_have_stop_hooks,
+    unmarked_hooks,
+)
 from wabroadcast_core.plugins.threads import PluginThreads
 from wabroadcast_core.plugins.time_limits import ExitError, TimeLimitError, run_limited
 from wabroadcast_core.sentence_texts import say
@@ -47,11 +53,20 @@ class TurnedOff:
         self.__name__ = getattr(plugin, "__name__", type(plugin).__module__)
 
 
+class _PluginManager(pluggy.PluginManager):
+    """A plugin manager that looks closely only at the attributes of a module that are marked as hooks."""
+
+    def parse_hookimpl_opts(self, plugin: object, name: str) -> pluggy.HookimplOpts | None:
+        if isinstance(plugin, ModuleType) and mark_of(name, vars(plugin).get(name)) is None:
+            return None
+        return super().parse_hookimpl_opts(plugin, name)
+
+
 class PluginLoader:
     """Loads plugins into a plugin manager, and collects their classes."""
 
     def __init__(self, settings: Settings, *, blocked: Iterable[str]) -> None:
-        self.manager = pluggy.PluginManager(NAMESPACE)
+        self.manager = _PluginManager(NAMESPACE)
         self.manager.add_hookspecs(Hooks)
         for name in blocked:
             self.manager.set_blocked(name)
@@ -70,14 +85,13 @@ class PluginLoader:
 
     def load_installed(self) -> None:
         """Load the plugins that distributions offer as entry points, the built-in ones first."""
-        for entry in installed_entries():
-            origin = origin_of(entry)
+        for entry, origin in installed_entries():
             own_name = f"{entry.name}@{origin.distribution}"
             blocked = [name for name in (entry.name, own_name) if self.manager.is_blocked(name)]
             if blocked:
                 self.origins |= dict.fromkeys(blocked, origin)
             else:
-                self._load_entry(own_name if entry.name in self._entries else entry.name, entry)
+                self._load_entry(own_name if entry.name in self._entries else entry.name, entry, origin)
                 self._entries.setdefault(entry.name, origin)
 
     def load_given(self, plugin: object) -> None:
@@ -117,10 +131,9 @@ class PluginLoader:
 
     # --- one plugin --------------------------------------------------------------------------------------------
 
-    def _load_entry(self, name: str, entry: EntryPoint) -> None:
-        origin = origin_of(entry)
+    def _load_entry(self, name: str, entry: EntryPoint, origin: Origin) -> None:
         try:
-            self._check_name(name, entry)
+            self._check_name(name, entry, origin)
             members = self._within_time(lambda: import_members(entry), "its import", name)
         except Exception as error:  # noqa: BLE001 - whatever it is, the others are loaded
             self._quarantine(name, error, origin, act="imported", may_stop=may_have_stop_hooks(entry))
@@ -132,7 +145,7 @@ class PluginLoader:
             if not self.manager.is_blocked(full_name):
                 self._load(full_name, member.plugin)
 
-    def _check_name(self, name: str, entry: EntryPoint) -> None:
+    def _check_name(self, name: str, entry: EntryPoint, origin: Origin) -> None:
         """Check that the name of an entry point is its own.
 
         :raises UnfitError: it is reserved, or another distribution has it.
@@ -140,7 +153,7 @@ class PluginLoader:
         if entry.name.partition(".")[0] == BUILTIN and entry.value != BUILTIN_PACKAGE:
             raise UnfitError(f"its entry point is named {entry.name}, and this name is that of the built-in plugins")
         if name != entry.name:
-            other, own = self._entries[entry.name].distribution, origin_of(entry).distribution
+            other, own = self._entries[entry.name].distribution, origin.distribution
             raise UnfitError(
                 f"the distribution {other} has an entry point with the name {entry.name} too",
                 repair=say("uninstall_one", other=other, own=own),
@@ -248,8 +261,12 @@ class PluginLoader:
     def _within_time(self, work: Callable[[], T], what: str, name: str) -> T:
         """Run code of a plugin within the time of loading.
 
+        The code of built-in plugins is run as it is: a thread for each piece would take longer than the pieces.
+
         :raises UnfitError: it did not end in time.
         """
+        if name.partition(".")[0] == BUILTIN:
+            return work()
         seconds, before = self._settings.plugin_load_seconds, LoggingState.read()
         try:
             return run_limited(work, seconds=seconds, owner=f"load-{name}")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, MethodType, ModuleType
 from typing import Any, Final
 
 from wabroadcast_core.hookspecs import NAMESPACE, Hooks
@@ -20,6 +20,7 @@ STOP_HOOKS: Final = (BLACKLISTED, "wab_validate_numbers")
 
 _SEPARATE: Final = frozenset({"wabroadcast_plugins"})  # a package of plugins that have nothing in common
 _CODE: Final = frozenset({".py", ".pyc", ".so", ".pyd"})
+_FUNCTIONS: Final = (FunctionType, MethodType, classmethod, staticmethod)
 _SIMILAR: Final = 0.7  # of 1: the name of an unknown hook is a misspelled one
 
 
@@ -69,10 +70,25 @@ def unmarked_hooks(plugin: object) -> list[str]:
 
 def _marks_in(plugin: object) -> dict[str, dict[str, Any] | None]:
     """Return the functions of a plugin that are marked as hooks or named like one, each with its mark."""
-    attributes = {name: inspect.getattr_static(plugin, name, None) for name in dir(plugin)}  # no property is called
-    marks = {name: getattr(each, f"{NAMESPACE}_impl", None) for name, each in attributes.items()}
+    attributes: dict[str, Any]
+    if isinstance(plugin, ModuleType):
+        attributes = vars(plugin)
+    else:
+        attributes = {name: inspect.getattr_static(plugin, name, None) for name in dir(plugin)}  # calls no property
+    marks = {name: mark_of(name, each) for name, each in attributes.items()}
     named = {name for name, each in attributes.items() if name.startswith("wab_") and callable(each)}
     return {name: mark for name, mark in marks.items() if mark is not None or name in named}
+
+
+def mark_of(name: str, attribute: object) -> dict[str, Any] | None:
+    """Return the mark that an attribute of a plugin has if it is a hook; None if it has none.
+
+    Only functions, and what is named like a hook, are looked at: another object may be a proxy, such as the request of
+    a web framework, that does something or raises when it is looked at.
+    """
+    if not (issubclass(type(attribute), _FUNCTIONS) or name.startswith("wab_")):
+        return None
+    return getattr(attribute, f"{NAMESPACE}_impl", None)
 
 
 def may_have_stop_hooks(entry: EntryPoint) -> bool:

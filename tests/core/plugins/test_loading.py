@@ -164,6 +164,26 @@ def test_an_object_that_fails_whatever_is_read_of_it_is_quarantined(install: Ins
     assert ("RuntimeError at " in quarantined.reason, quarantined.may_stop) == (True, True)
 
 
+def test_a_module_with_proxies_of_a_web_framework_is_taken_and_none_is_looked_at(install: Install) -> None:
+    proxies = """
+from flask import current_app, request
+from django.utils.functional import SimpleLazyObject
+
+def work():
+    raise RuntimeError("this proxy must not be looked at")
+
+lazy = SimpleLazyObject(work)
+"""
+    install("rooster", proxies + SENDER.replace("Pigeon", "Rooster").replace("pigeon", "rooster"))
+    install("hen", proxies + BLACKLIST)
+
+    plugins = build_plugins()
+
+    assert not plugins.quarantined
+    assert "rooster" in plugins.senders
+    assert plugins.has_blacklists
+
+
 def test_a_plugin_that_changes_the_logging_of_the_process_is_named_and_changes_nothing(
     install: Install, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -269,7 +289,7 @@ def test_one_of_two_distributions_with_one_entry_point_name_can_be_blocked(insta
 
     plugins = build_plugins(blocked=["post@wab-one"])
 
-    assert plugins.quarantined == {}
+    assert not plugins.quarantined
     assert plugins.blacklisted(["+62811"]) == {"+62811": "listed"}
 
 
@@ -493,7 +513,7 @@ def test_a_plugin_that_is_given_can_be_blocked_by_the_name_of_its_class() -> Non
     plugins = build_plugins([Loud(), AlsoLoud()], blocked=["Loud"], discover=False)
 
     assert plugins.senders == {"loud": LoudSender}
-    assert plugins.quarantined == {}
+    assert not plugins.quarantined
 
 
 def test_a_missing_kind_names_the_plugin_that_may_have_it(install: Install) -> None:
