@@ -14,6 +14,7 @@ def test_a_clock_without_an_answer_has_the_time_of_the_host_and_proves_nothing()
     assert clock.least() == 0
 
 
+@pytest.mark.timed
 def test_the_host_s_wall_clock_has_no_effect_after_the_first_answer() -> None:
     clock = RedisClock()
     at = time.monotonic()
@@ -23,6 +24,7 @@ def test_the_host_s_wall_clock_has_no_effect_after_the_first_answer() -> None:
     assert clock.now() == pytest.approx(5_000, abs=0.5)
 
 
+@pytest.mark.timed
 def test_a_jump_moves_wall_time_and_not_steady_time() -> None:
     clock = RedisClock()
     at = time.monotonic()
@@ -35,6 +37,7 @@ def test_a_jump_moves_wall_time_and_not_steady_time() -> None:
     assert clock.to_steady(clock.to_wall(7.0)) == 7.0
 
 
+@pytest.mark.timed
 def test_the_uncertainty_of_a_slow_answer_is_smoothed_and_a_fast_one_is_believed() -> None:
     clock = SteadyClock()
     at = time.monotonic()

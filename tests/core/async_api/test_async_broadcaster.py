@@ -136,6 +136,7 @@ class Calls:
         return self.made
 
 
+@pytest.mark.timed
 def test_slow_calls_are_bounded_and_the_loop_goes_on_also_while_they_are_cancelled() -> None:
     calls = Calls()
 

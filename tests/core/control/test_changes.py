@@ -58,6 +58,7 @@ def _received(subscription: ChangeSubscription, *, count: int) -> set[int]:
     return found
 
 
+@pytest.mark.timed
 def test_changes_that_come_together_are_published_together(
     client: redis.Redis, publisher: ChangePublisher, subscription: ChangeSubscription
 ) -> None:
@@ -105,6 +106,7 @@ def test_a_message_of_another_form_is_ignored(
     assert "unknown form" in caplog.text
 
 
+@pytest.mark.timed
 def test_a_subscription_lives_on_when_redis_comes_back(own_valkey: EmbeddedValkey) -> None:
     with redis.Redis.from_url(own_valkey.url) as client:
         subscription = ChangeSubscription(client, KEYS)

@@ -126,6 +126,7 @@ def test_after_a_pause_no_message_starts_and_after_the_resume_each_is_sent_once(
     _check_counts(broadcaster, busy, sent=300)
 
 
+@pytest.mark.timed
 def test_after_a_cancel_no_message_starts_and_the_counts_are_right(
     broadcaster: Broadcaster, gateway: Gateway, busy: str
 ) -> None:

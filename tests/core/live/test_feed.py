@@ -134,6 +134,7 @@ def test_a_broadcast_that_does_not_exist_is_refused(feed: LiveFeed) -> None:
         feed.listen("none", wake=lambda: None)
 
 
+@pytest.mark.timed
 def test_a_change_reaches_all_listeners_with_one_read_and_one_subscription(
     broadcaster: Broadcaster, read: Callable[..., Reader]
 ) -> None:
@@ -362,6 +363,7 @@ def test_an_event_that_is_known_to_be_out_of_date_is_not_given_to_a_new_listener
 # --- several processes, and Redis away -------------------------------------------------------------------------------
 
 
+@pytest.mark.timed
 def test_a_change_by_another_process_is_shown_at_once(settings: Settings) -> None:
     with Broadcaster(settings) as broadcaster, Broadcaster(settings) as other:
         job_id = submit(broadcaster)

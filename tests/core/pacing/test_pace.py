@@ -689,6 +689,7 @@ def test_lost_keys_cause_neither_a_burst_nor_a_doubled_quota(
     run(valkey, limits, work)
 
 
+@pytest.mark.timed
 @many
 @given(
     rate=st.none() | rates(),
@@ -729,6 +730,7 @@ def test_jumps_of_the_clock_of_redis_change_no_slot(
         assert same_next_at == pytest.approx(next_at, abs=0.002)
 
 
+@pytest.mark.timed
 def test_a_process_without_an_answer_yet_still_sees_that_the_clock_went_back(valkey: EmbeddedValkey) -> None:
     async def work(mine: Limiter) -> None:
         first = await mine.reserve(9)

@@ -328,6 +328,7 @@ def hanging() -> Iterator[Hanging]:
     plugin.released.set()
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize(
     "call",
     [
@@ -352,6 +353,7 @@ def test_the_work_goes_on_without_a_plugin_that_hangs(
     assert "an earlier call has not returned yet" in caplog.text
 
 
+@pytest.mark.timed
 def test_a_blacklist_or_a_validator_that_hangs_blocks_by_name(hanging: Hanging) -> None:
     plugins = build(Listed(), hanging, seconds=0.2)
 
@@ -377,6 +379,7 @@ def test_a_person_who_interrupts_a_hook_that_hangs_ends_the_process(hanging: Han
     assert time.monotonic() - begun < 10
 
 
+@pytest.mark.timed
 def test_a_hook_that_returns_late_is_called_again(hanging: Hanging) -> None:
     plugins = build(Listed(), hanging, seconds=0.2)
     with pytest.raises(PluginError):

@@ -66,6 +66,7 @@ def test_calls_one_after_the_other_have_one_thread_over_all_hooks() -> None:
     plugins.threads.close()
 
 
+@pytest.mark.timed
 def test_a_thread_that_hangs_is_replaced_and_the_calls_after_it_share_one_again() -> None:
     shop = Hung()
     plugins = build_plugins([shop], settings=Settings(plugin_seconds=0.1), discover=False)

@@ -167,6 +167,7 @@ def test_pieces_of_either_kind_are_all_done(monkeypatch: pytest.MonkeyPatch, thr
     assert asyncio.run(run()) == list(range(500))
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("urgent", [pytest.param(True, id="urgent"), pytest.param(False, id="not-urgent")])
 def test_pieces_do_not_wait_for_company(monkeypatch: pytest.MonkeyPatch, *, threads: int, urgent: bool) -> None:
@@ -182,6 +183,7 @@ def test_pieces_do_not_wait_for_company(monkeypatch: pytest.MonkeyPatch, *, thre
     assert asyncio.run(run()) < 1.0
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("threads", [1, 2])
 def test_pieces_that_come_during_a_transaction_share_the_next_one(
     monkeypatch: pytest.MonkeyPatch, threads: int
@@ -239,6 +241,7 @@ def test_with_two_threads_an_urgent_piece_does_not_wait_behind_a_slow_other_one(
     assert other == "ended"
 
 
+@pytest.mark.timed
 def test_it_learns_what_a_transaction_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     no_changes(monkeypatch)
 

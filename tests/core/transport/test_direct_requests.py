@@ -156,6 +156,7 @@ def test_a_header_cannot_bring_in_another_one(provider: FakeProvider, extra: Ext
     assert not provider.requests
 
 
+@pytest.mark.timed
 @both_ways
 def test_an_answer_to_head_has_no_body(extra: Extra) -> None:
     def answer(conversation: Conversation) -> None:

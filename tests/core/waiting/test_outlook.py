@@ -147,6 +147,7 @@ def test_a_preview_counts_in_what_is_used_of_a_quota(broadcaster: Broadcaster, w
     assert _seconds_from_now(preview.finishes_at) == pytest.approx(2 * HOUR, rel=0.03)
 
 
+@pytest.mark.timed
 @ON_SQLITE
 def test_a_preview_without_a_rate_has_an_end_where_batches_decide_it(broadcaster: Broadcaster) -> None:
     broadcaster.connections.save("main", {"sender": "scripted"})

@@ -45,6 +45,7 @@ def filled(idle_api: Api) -> dict[str, str]:
     return {"draft": made["draftId"], "job": sent["jobId"]}
 
 
+@pytest.mark.timed
 def test_a_save_answers_within_five_seconds_with_the_form_as_it_was_typed(
     pages: FormBrowser, host_settings: Settings
 ) -> None:
@@ -172,6 +173,7 @@ def test_without_a_store_a_form_that_was_not_read_is_not_said_to_be_kept(
     assert "Your form is kept" not in shown.text
 
 
+@pytest.mark.timed
 def test_pages_are_shown_at_once_while_the_store_is_locked(
     pages: FormBrowser, host_settings: Settings, filled: dict[str, str]
 ) -> None:

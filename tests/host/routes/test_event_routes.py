@@ -187,6 +187,7 @@ def _sign_in(url: str, key: str) -> tuple[str, str]:
     return answer.headers["set-cookie"].partition(";")[0], answer.json()["csrfToken"]
 
 
+@pytest.mark.timed
 def test_two_web_processes_show_each_others_changes_under_the_same_ids(
     serve: Callable[..., Served], tmp_path: Path, valkey: EmbeddedValkey
 ) -> None:
@@ -213,6 +214,7 @@ def test_two_web_processes_show_each_others_changes_under_the_same_ids(
     assert took < 2
 
 
+@pytest.mark.timed
 def test_a_server_stops_at_once_with_open_streams(serve: Callable[..., Served]) -> None:
     served = serve("--workers", "0")
     job_id = _submit(served.url, key=None, **_later())
@@ -241,6 +243,7 @@ app = Litestar([], plugins=[WABroadcastPlugin(Settings(), path="/messages")])
 """
 
 
+@pytest.mark.timed
 def test_a_stream_of_a_mounted_api_does_not_hold_up_the_stop_of_uvicorn(tmp_path: Path, valkey: EmbeddedValkey) -> None:
     (tmp_path / "shop.py").write_text(SHOP, encoding="utf-8")
     with (tmp_path / "log").open("wb") as log:

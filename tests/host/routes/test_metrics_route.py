@@ -125,6 +125,7 @@ def test_the_key_of_the_metrics_opens_nothing_else(remote: Callable[..., Any]) -
     assert remote(**KEYS).get("/connections", headers=bearer("scrape")).status_code == 401
 
 
+@pytest.mark.timed
 def test_the_web_process_shows_what_its_workers_measure(serve: Callable[..., Served]) -> None:
     served = serve("--workers", "2")
     with httpx.Client(base_url=served.url) as client:
