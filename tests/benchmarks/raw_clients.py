@@ -9,14 +9,15 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from wabroadcast_core.transport.http_client import make_client
 from wabroadcast_core.transport.http_requests import send_request
 
-POSTS = 10_000
+POSTS = 20_000
 BODY = {
     "messaging_product": "whatsapp",
     "recipient_type": "individual",
@@ -33,6 +34,11 @@ class Cost:
 
     cpu: float  # microseconds each
     rate: float  # a second
+
+    @classmethod
+    def median(cls, measured: Sequence["Cost"]) -> "Cost":
+        """Return the median of each figure."""
+        return cls(median(each.cpu for each in measured), median(each.rate for each in measured))
 
     def __str__(self) -> str:
         return f"{self.cpu:.0f} us of CPU each, {self.rate:,.0f} a second"
