@@ -3,6 +3,7 @@
 The script is ``per_recipient.lua``. Redis may forget its newest entries, so each process also remembers its own.
 """
 
+from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Sequence
 from importlib.resources import files
 
@@ -24,7 +25,8 @@ class RecipientGaps:
 
     def __init__(self, client: redis.asyncio.Redis, keys: Keys, clock: SteadyClock) -> None:
         self._clock = clock
-        self._admitted: dict[int, dict[str, float]] = {}  # by connection id: steady time by number, oldest first
+        # By connection: steady time by number, oldest first. A dict would search its deleted entries for the first one.
+        self._admitted: defaultdict[int, OrderedDict[str, float]] = defaultdict(OrderedDict)
         self._keys = keys
         self._script: AsyncScript = client.register_script(_SCRIPT)
 
@@ -45,9 +47,9 @@ class RecipientGaps:
         self, connection_id: int, gap: float, waits: Iterable[tuple[str, float]], *, asked_at: float
     ) -> list[float]:
         """Return the waits, those corrected that Redis does not know of any more."""
-        now, admitted = self._clock.now(), self._admitted.setdefault(connection_id, {})
+        now, admitted = self._clock.now(), self._admitted[connection_id]
         while admitted and next(iter(admitted.values())) <= now - gap:
-            del admitted[next(iter(admitted))]
+            admitted.popitem(last=False)
         corrected: list[float] = []
         for number, wait in waits:
             if wait <= 0 and number in admitted:
@@ -55,6 +57,6 @@ class RecipientGaps:
             else:
                 corrected.append(wait)
             if corrected[-1] <= 0:
-                admitted.pop(number, None)  # it is the latest now
                 admitted[number] = asked_at
+                admitted.move_to_end(number)
         return corrected
