@@ -4,11 +4,13 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from wabroadcast_core.background import BackgroundTasks
 
 log = logging.getLogger(__name__)
+
+MOST_AT_ONCE: Final = 1_000  # items that become one call: it must end in the time that a plugin has
 
 Item = TypeVar("Item")
 
@@ -16,8 +18,8 @@ Item = TypeVar("Item")
 class PluginNotices:
     """Calls plugins on a thread, one call at a time.
 
-    What comes while a plugin works waits. If it is of the same kind as what waits before it, both become one call, so a
-    slow plugin gets fewer and larger calls.
+    What comes while a plugin works waits. If it is of the same kind as what waits before it, both become one call of at
+    most ``MOST_AT_ONCE`` items, so a slow plugin gets fewer and larger calls.
     """
 
     def __init__(self) -> None:
@@ -30,8 +32,9 @@ class PluginNotices:
 
         :param call: calls the plugins with items, on a thread; an exception that it raises is logged.
         """
-        if self._waiting and self._waiting[-1][0] == call:
-            self._waiting[-1][1].extend(items)
+        last_call, waiting = self._waiting[-1] if self._waiting else (None, [])
+        if last_call == call and len(waiting) + len(items) <= MOST_AT_ONCE:
+            waiting.extend(items)
         else:
             self._waiting.append((call, list(items)))
         if not self._is_calling:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from wabroadcast_core.engine.plugin_notices import PluginNotices
+from wabroadcast_core.engine.plugin_notices import MOST_AT_ONCE, PluginNotices
 
 LONG = 30.0
 
@@ -51,6 +51,21 @@ def test_what_comes_during_a_call_waits_and_what_is_alike_is_one_call(plugin: Pl
     asyncio.run(notify())
 
     assert plugin.calls == [("finished", [1]), ("finished", [2, 3]), ("changed", [4]), ("finished", [5])]
+
+
+def test_a_slow_plugin_gets_no_call_that_grows_without_end(plugin: Plugin) -> None:
+    async def notify() -> None:
+        notices = PluginNotices()
+        notices.add(plugin.finished, [0])
+        assert await asyncio.to_thread(plugin.is_called.wait, LONG)
+        for _ in range(5):
+            notices.add(plugin.finished, list(range(MOST_AT_ONCE // 2)))
+        plugin.may_end.set()
+        await notices.wait(within=LONG)
+
+    asyncio.run(notify())
+
+    assert [len(items) for _, items in plugin.calls] == [1, MOST_AT_ONCE, MOST_AT_ONCE, MOST_AT_ONCE // 2]
 
 
 def test_a_call_that_fails_is_logged_and_the_next_one_is_made(plugin: Plugin, caplog: pytest.LogCaptureFixture) -> None:
