@@ -70,13 +70,15 @@ _LITE_PICK_QUEUED = """
         WHERE broadcast_id = :broadcast_id AND route = :route AND status = 'queued' AND batch <= :released_batch
         ORDER BY batch, id LIMIT :amount
         """
-# A row is locked once it is read, so the order must be made before, or PostgreSQL may lock the whole queue to sort it.
-# There are more candidates than needed, because other claims may hold the first ones.
+# A message is locked once it is read below a LIMIT, so the candidates are sorted before: PostgreSQL may sort, and would
+# lock, the whole queue if its statistics are old. There are more candidates than needed, because other claims may have
+# locked the first ones; no more of them are read than it takes to find enough.
 _POST_PICK_QUEUED = """
         SELECT {columns} FROM (
           SELECT ctid AS place, id FROM queued_messages
           WHERE broadcast_id = :broadcast_id AND route = :route AND batch <= :released_batch
-          ORDER BY batch, id LIMIT CAST(:amount AS BIGINT) * 8
+            AND (SELECT status FROM messages WHERE id = queued_messages.id) = 'queued'
+          ORDER BY batch, id LIMIT CAST(:amount AS BIGINT) * 8 + 5000
         ) AS candidate
         CROSS JOIN LATERAL (SELECT status FROM messages WHERE id = candidate.id OFFSET 0) AS messages
         WHERE status = 'queued' LIMIT :amount

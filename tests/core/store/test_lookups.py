@@ -93,6 +93,20 @@ def test_two_workers_at_once_claim_different_messages_in_order(harness: StoreHar
     assert [one.key for one in harness.claim(key, 9)] == messages[4:]
 
 
+@pytest.mark.parametrize("first", ["stale", "locked"])
+def test_a_claim_goes_past_many_rows_of_the_queue_that_it_cannot_have(harness: StoreHarness, first: str) -> None:
+    messages = add_messages(harness, 60)
+    key = broadcast_of(messages[0])
+    with harness.database.db_engine.begin() as conn, harness.database.db_engine.connect() as other:
+        if first == "locked":
+            claim_of(conn, key, amount=50, worker_id=1)
+        else:  # a process of an earlier version claims like this
+            conn.execute(text("UPDATE messages SET status = 'processing' WHERE id < :end"), {"end": messages[50]})
+            conn.commit()
+
+        assert claim_of(other, key, amount=2, worker_id=2) == messages[50:52]
+
+
 def claim_of(conn: Connection, key: int, *, amount: int, worker_id: int) -> list[int]:
     taken = claim_store.claim_messages(
         conn,
