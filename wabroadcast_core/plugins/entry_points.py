@@ -52,7 +52,7 @@ def installed_entries() -> list[tuple[EntryPoint, Origin]]:
 def _origin_of(entry: EntryPoint) -> Origin:
     if entry.dist is None:
         return Origin(module=entry.value)
-    metadata = entry.dist.metadata  # read and parsed anew each time
+    metadata = entry.dist.metadata  # each access reads and parses the file again
     return Origin(module=entry.value, distribution=metadata["Name"], version=metadata["Version"])
 
 

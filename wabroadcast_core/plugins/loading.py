@@ -265,7 +265,7 @@ class PluginLoader:
 
         :raises UnfitError: it did not end in time.
         """
-        if name.partition(".")[0] == BUILTIN:
+        if self.origins.get(name, Origin()).module.partition(".")[0] == BUILTIN_PACKAGE:
             return work()
         seconds, before = self._settings.plugin_load_seconds, LoggingState.read()
         try:

@@ -72,7 +72,7 @@ def _marks_in(plugin: object) -> dict[str, dict[str, Any] | None]:
     """Return the functions of a plugin that are marked as hooks or named like one, each with its mark."""
     attributes: dict[str, Any]
     if isinstance(plugin, ModuleType):
-        attributes = vars(plugin)
+        attributes = dict(vars(plugin))  # a thread of the plugin may change it meanwhile
     else:
         attributes = {name: inspect.getattr_static(plugin, name, None) for name in dir(plugin)}  # calls no property
     marks = {name: mark_of(name, each) for name, each in attributes.items()}
@@ -83,12 +83,14 @@ def _marks_in(plugin: object) -> dict[str, dict[str, Any] | None]:
 def mark_of(name: str, attribute: object) -> dict[str, Any] | None:
     """Return the mark that an attribute of a plugin has if it is a hook; None if it has none.
 
-    Only functions, and what is named like a hook, are looked at: another object may be a proxy, such as the request of
-    a web framework, that does something or raises when it is looked at.
+    Only functions, and what is named like a hook, are inspected: another object may be a proxy, such as the request of
+    a web framework, that does something or raises when one of its attributes is read.
     """
     if not (issubclass(type(attribute), _FUNCTIONS) or name.startswith("wab_")):
         return None
-    return getattr(attribute, f"{NAMESPACE}_impl", None)
+    mark = f"{NAMESPACE}_impl"
+    inner = getattr(attribute, "__func__", None)  # a static or class method may be marked below its decorator
+    return getattr(attribute, mark, None) or getattr(inner, mark, None)
 
 
 def may_have_stop_hooks(entry: EntryPoint) -> bool:

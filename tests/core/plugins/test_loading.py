@@ -184,6 +184,18 @@ lazy = SimpleLazyObject(work)
     assert plugins.has_blacklists
 
 
+@pytest.mark.parametrize("decorators", ["@hookimpl\n@staticmethod", "@staticmethod\n@hookimpl"])
+def test_a_static_method_of_a_module_is_a_hook_in_either_order_of_its_decorators(
+    install: Install, decorators: str
+) -> None:
+    install("still", BLACKLIST.replace("@hookimpl", decorators))
+
+    plugins = build_plugins()
+
+    assert not plugins.quarantined
+    assert plugins.has_blacklists
+
+
 def test_a_plugin_that_changes_the_logging_of_the_process_is_named_and_changes_nothing(
     install: Install, caplog: pytest.LogCaptureFixture
 ) -> None:
