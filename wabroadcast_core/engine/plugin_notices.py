@@ -1,4 +1,4 @@
-"""Notices for the plugins: what was committed is passed on by one call after another, in that order."""
+"""Notices for the plugins: items are passed on by one call after another, in the order in which they were added."""
 
 import asyncio
 import logging
@@ -10,7 +10,7 @@ from wabroadcast_core.background import BackgroundTasks
 
 log = logging.getLogger(__name__)
 
-MOST_AT_ONCE: Final = 1_000  # items that become one call: it must end in the time that a plugin has
+MOST_AT_ONCE: Final = 1_000  # items of one call, which must end in the time that a plugin has
 
 Item = TypeVar("Item")
 
@@ -18,8 +18,8 @@ Item = TypeVar("Item")
 class PluginNotices:
     """Calls plugins on a thread, one call at a time.
 
-    What comes while a plugin works waits. If it is of the same kind as what waits before it, both become one call of at
-    most ``MOST_AT_ONCE`` items, so a slow plugin gets fewer and larger calls.
+    Items that are added during a call wait. Those of one kind that follow each other are joined to a call of at most
+    ``MOST_AT_ONCE`` items, so a slow plugin gets fewer and larger calls.
     """
 
     def __init__(self) -> None:
@@ -32,18 +32,26 @@ class PluginNotices:
 
         :param call: calls the plugins with items, on a thread; an exception that it raises is logged.
         """
-        last_call, waiting = self._waiting[-1] if self._waiting else (None, [])
-        if last_call == call and len(waiting) + len(items) <= MOST_AT_ONCE:
-            waiting.extend(items)
-        else:
-            self._waiting.append((call, list(items)))
+        for start in range(0, len(items), MOST_AT_ONCE):
+            self._add_piece(call, items[start : start + MOST_AT_ONCE])
         if not self._is_calling:
             self._is_calling = True
             self._tasks.spawn(self._call_all())
 
     async def wait(self, *, within: float) -> None:
-        """Wait until all was passed on, at most ``within`` seconds."""
+        """Wait until all items were passed on, at most ``within`` seconds."""
         await self._tasks.wait(within=within)
+        if self._waiting:
+            log.warning(
+                "%d items were not passed to the plugins in time", sum(len(items) for _, items in self._waiting)
+            )
+
+    def _add_piece(self, call: Callable[[Sequence[Any]], None], items: Sequence[Any]) -> None:
+        last_call, waiting = self._waiting[-1] if self._waiting else (None, [])
+        if last_call == call and len(waiting) + len(items) <= MOST_AT_ONCE:
+            waiting.extend(items)
+        else:
+            self._waiting.append((call, list(items)))
 
     async def _call_all(self) -> None:
         try:

@@ -84,9 +84,9 @@ class Hooks:
     def wab_messages_finished(self, results: Sequence[FinishedMessage]) -> None:
         """Receive the messages that need no more work.
 
-        Called in the worker, on a thread, after the outcomes were committed. The worker makes one call at a time and
-        passes what was stored meanwhile by the next. After a crash, some may be missing. Messages skipped by the
-        preparation, cancelled ones and tests are not passed.
+        Called in the worker, on a thread, after the outcomes were committed. The worker makes one call at a time, of
+        at most a thousand messages. After a crash, some may be missing. Messages skipped by the preparation, cancelled
+        ones and tests are not passed.
 
         :param results: messages that are now sent, failed, skipped or unknown, in the order in which they were stored.
         :raises Exception: logged with the plugin's name.
@@ -96,9 +96,9 @@ class Hooks:
     def wab_receipts(self, receipts: Sequence[MessageReceipt]) -> None:
         """Receive the facts that providers report of messages after the send: delivered, read, failed.
 
-        Called in the worker, on a thread, after the commit. The worker makes one call at a time and passes what was
-        stored meanwhile by the next. Each fact of a message is passed once; ``sent`` settles an unknown outcome. After
-        a crash, some may be missing. Those of tests are not passed.
+        Called in the worker, on a thread, after the commit. The worker makes one call at a time, of at most a
+        thousand receipts. Each fact of a message is passed once; ``sent`` settles an unknown outcome. After a crash,
+        some may be missing. Those of tests are not passed.
 
         :param receipts: in the order in which they were stored.
         :raises Exception: logged with the plugin's name.

@@ -36,7 +36,9 @@ def plugin() -> Plugin:
     return Plugin()
 
 
-def test_what_comes_during_a_call_waits_and_what_is_alike_is_one_call(plugin: Plugin) -> None:
+def test_what_comes_during_a_call_waits_and_what_is_alike_is_one_call(
+    plugin: Plugin, caplog: pytest.LogCaptureFixture
+) -> None:
     async def notify() -> None:
         notices = PluginNotices()
         notices.add(plugin.finished, [1])
@@ -45,6 +47,7 @@ def test_what_comes_during_a_call_waits_and_what_is_alike_is_one_call(plugin: Pl
             notices.add(call, [item])
         await notices.wait(within=0.1)
         assert plugin.calls == [("finished", [1])]
+        assert "4 items were not passed to the plugins in time" in caplog.text
         plugin.may_end.set()
         await notices.wait(within=LONG)
 
@@ -60,12 +63,16 @@ def test_a_slow_plugin_gets_no_call_that_grows_without_end(plugin: Plugin) -> No
         assert await asyncio.to_thread(plugin.is_called.wait, LONG)
         for _ in range(5):
             notices.add(plugin.finished, list(range(MOST_AT_ONCE // 2)))
+        notices.add(plugin.changed, list(range(2 * MOST_AT_ONCE + 1)))
         plugin.may_end.set()
         await notices.wait(within=LONG)
 
     asyncio.run(notify())
 
-    assert [len(items) for _, items in plugin.calls] == [1, MOST_AT_ONCE, MOST_AT_ONCE, MOST_AT_ONCE // 2]
+    finished = [len(items) for name, items in plugin.calls if name == "finished"]
+    changed = [len(items) for name, items in plugin.calls if name == "changed"]
+    assert finished == [1, MOST_AT_ONCE, MOST_AT_ONCE, MOST_AT_ONCE // 2]
+    assert changed == [MOST_AT_ONCE, MOST_AT_ONCE, 1]
 
 
 def test_a_call_that_fails_is_logged_and_the_next_one_is_made(plugin: Plugin, caplog: pytest.LogCaptureFixture) -> None:
