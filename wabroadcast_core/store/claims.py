@@ -74,15 +74,16 @@ _LITE_PICK_QUEUED = """
 # lock, the whole queue if its statistics are old. There are more candidates than needed, because other claims may have
 # locked the first ones; no more of them are read than it takes to find enough.
 _POST_PICK_QUEUED = """
-        SELECT {columns} FROM (
+        SELECT {{columns}} FROM (
           SELECT ctid AS place, id FROM queued_messages
-          WHERE broadcast_id = :broadcast_id AND route = :route AND batch <= :released_batch
-            AND (SELECT status FROM messages WHERE id = queued_messages.id) = 'queued'
+          WHERE broadcast_id = :broadcast_id AND route = :route AND batch <= :released_batch {condition}
           ORDER BY batch, id LIMIT CAST(:amount AS BIGINT) * 8 + 5000
         ) AS candidate
         CROSS JOIN LATERAL (SELECT status FROM messages WHERE id = candidate.id OFFSET 0) AS messages
         WHERE status = 'queued' LIMIT :amount
         """
+# A condition of candidates. It reads each message twice.
+_IS_QUEUED = "AND (SELECT status FROM messages WHERE id = queued_messages.id) = 'queued'"
 _PICK_RETRY = """
         SELECT {columns} FROM messages
         WHERE broadcast_id = :broadcast_id AND {retry} AND due_at <= :now AND route = :route
@@ -136,10 +137,15 @@ def _post_claim(pick: str, *, place: str = "NULL", also: str = "") -> TextClause
     )
 
 
-_CLAIM_QUEUED = Dialects(
-    sqlite=_lite_claim(_LITE_PICK_QUEUED),
-    postgresql=_post_claim(_POST_PICK_QUEUED, place="place", also=f", unqueued AS ({_UNQUEUE})"),
-)
+def _post_claim_queued(condition: str) -> TextClause:
+    pick = _POST_PICK_QUEUED.format(condition=condition)
+    return _post_claim(pick, place="place", also=f", unqueued AS ({_UNQUEUE})")
+
+
+_CLAIM_QUEUED = Dialects(sqlite=_lite_claim(_LITE_PICK_QUEUED), postgresql=_post_claim_queued(""))
+# The same where the messages of the first candidates are not queued any more: a process of an earlier version, which
+# deletes nothing from the queue, claimed them.
+_CLAIM_PAST_STALE = Dialects(sqlite=_CLAIM_QUEUED.sqlite, postgresql=_post_claim_queued(_IS_QUEUED))
 _CLAIM_RETRY = Dialects(sqlite=_lite_claim(_PICK_RETRY), postgresql=_post_claim(_PICK_RETRY))
 _TAKE_PICKED = text(_TAKE.format(among="IN (SELECT value FROM json_each(:keys))"))
 
@@ -185,17 +191,20 @@ def claim_messages(
         "released_batch": released_batch,
     }
     taken: list[ClaimedRows] = []
-    for source, claim, route in [
-        *(("retry", _CLAIM_RETRY, route) for route in (routes if retry_waits else ())),
-        *(("queued", _CLAIM_QUEUED, route) for route in routes),
-    ]:
-        found = _take(conn, claim, {**common, "route": route, "amount": amount})
-        changes[broadcast_id, source] -= found.amount
-        changes[broadcast_id, "processing"] += found.amount
-        taken.append(found)
-        amount -= found.amount
-        if amount <= 0:
-            break
+
+    def take(source: str, claim: Dialects, routes: Sequence[int]) -> None:
+        for route in routes:
+            if missing := amount - sum(found.amount for found in taken):
+                found = _take(conn, claim, {**common, "route": route, "amount": missing})
+                changes[broadcast_id, source] -= found.amount
+                changes[broadcast_id, "processing"] += found.amount
+                taken.append(found)
+
+    if retry_waits:
+        take("retry", _CLAIM_RETRY, routes)
+    take("queued", _CLAIM_QUEUED, routes)
+    if conn.dialect.name != "sqlite" and not any(found.amount for found in taken):
+        take("queued", _CLAIM_PAST_STALE, routes)
     return taken
 
 

@@ -95,16 +95,17 @@ def test_two_workers_at_once_claim_different_messages_in_order(harness: StoreHar
 
 @pytest.mark.parametrize("first", ["stale", "locked"])
 def test_a_claim_goes_past_many_rows_of_the_queue_that_it_cannot_have(harness: StoreHarness, first: str) -> None:
-    messages = add_messages(harness, 60)
+    messages = add_messages(harness, 6_000)
     key = broadcast_of(messages[0])
     with harness.database.db_engine.begin() as conn, harness.database.db_engine.connect() as other:
         if first == "locked":
-            claim_of(conn, key, amount=50, worker_id=1)
+            claim_of(conn, key, amount=4_000, worker_id=1)
         else:  # a process of an earlier version claims like this
-            conn.execute(text("UPDATE messages SET status = 'processing' WHERE id < :end"), {"end": messages[50]})
+            conn.execute(text("UPDATE messages SET status = 'processing' WHERE id < :end"), {"end": messages[5_900]})
             conn.commit()
 
-        assert claim_of(other, key, amount=2, worker_id=2) == messages[50:52]
+        free = 4_000 if first == "locked" else 5_900
+        assert claim_of(other, key, amount=2, worker_id=2) == messages[free : free + 2]
 
 
 def claim_of(conn: Connection, key: int, *, amount: int, worker_id: int) -> list[int]:
