@@ -147,7 +147,7 @@ def test_a_resume_by_a_person_ends_the_wait_that_the_provider_asked_for(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider, scope: ThrottleScope
 ) -> None:
     provider.decide = _first_attempts(Throttled("rate", retry_after=3_600, scope=scope))
-    job_id = broadcaster.submit(text_to("main"), people(2)).job_id
+    job_id = broadcaster.submit(text_to("main"), people(1)).job_id
     wait_for(lambda: broadcaster.status(job_id).counts.retry, what="the wait")
 
     broadcaster.connections.pause("main")
