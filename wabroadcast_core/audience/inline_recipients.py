@@ -1,7 +1,7 @@
 """Recipients that a caller passes with a broadcast or a draft, checked and written as lines of an upload."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, Final, TypeAlias
 
 from pydantic import ValidationError
@@ -12,6 +12,7 @@ from wabroadcast_core.models.base import faults_of
 from wabroadcast_core.models.plain_values import are_plain
 from wabroadcast_core.models.recipient import LONGEST_NAME, LONGEST_NUMBER, AudienceRow, Recipient, usual_length
 from wabroadcast_core.sentences import pack_sentence
+from wabroadcast_core.store.sql import as_json
 
 INLINE_TYPE: Final = "application/x-ndjson"  # content type of the uploads that store inline recipients
 FLUSH_LINES: Final = 1_000  # lines that are written to an upload at once
@@ -76,8 +77,11 @@ def row_line(row: AudienceRow) -> bytes:
     """Return a row as a line of an upload of recipients; it keeps the fault of a damaged row."""
     fields: dict[str, Any] = {"number": row.number, "name": row.name, "variables": row.all_variables}
     if row.fault is not None:
-        fields["fault"] = replace(row.fault, reason=pack_sentence(row.fault.reason))
-    return to_json(fields) + b"\n"
+        fields["fault"] = asdict(replace(row.fault, reason=pack_sentence(row.fault.reason)))
+    try:
+        return to_json(fields) + b"\n"
+    except PydanticSerializationError:  # half a surrogate pair
+        return as_json(fields).encode() + b"\n"
 
 
 def in_blocks(lines: Iterator[bytes], size: int) -> Iterator[bytes]:
@@ -143,4 +147,7 @@ def _read(item: AnyRecipient) -> Recipient:
 def _line(recipient: Recipient, item: AnyRecipient) -> bytes:
     if isinstance(item, AudienceRow) and item.fault is not None:
         return row_line(AudienceRow(recipient.number, recipient.name, recipient.variables, fault=item.fault))
-    return recipient.model_dump_json(exclude_defaults=True, by_alias=True).encode() + b"\n"
+    try:
+        return recipient.model_dump_json(exclude_defaults=True, by_alias=True).encode() + b"\n"
+    except PydanticSerializationError:  # half a surrogate pair in a variable: it is replaced, as in the store
+        return as_json(recipient.model_dump(exclude_defaults=True, by_alias=True)).encode() + b"\n"
