@@ -1,5 +1,6 @@
 """Recipients that a caller passes with a broadcast or a draft, checked and written as lines of an upload."""
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any, Final, TypeAlias
@@ -80,7 +81,7 @@ def row_line(row: AudienceRow) -> bytes:
         fields["fault"] = asdict(replace(row.fault, reason=pack_sentence(row.fault.reason)))
     try:
         return to_json(fields) + b"\n"
-    except PydanticSerializationError:  # half a surrogate pair
+    except PydanticSerializationError:  # half a surrogate pair: it is replaced, as in the store
         return as_json(fields).encode() + b"\n"
 
 
@@ -145,9 +146,8 @@ def _read(item: AnyRecipient) -> Recipient:
 
 
 def _line(recipient: Recipient, item: AnyRecipient) -> bytes:
-    if isinstance(item, AudienceRow) and item.fault is not None:
-        return row_line(AudienceRow(recipient.number, recipient.name, recipient.variables, fault=item.fault))
-    try:
-        return recipient.model_dump_json(exclude_defaults=True, by_alias=True).encode() + b"\n"
-    except PydanticSerializationError:  # half a surrogate pair in a variable: it is replaced, as in the store
-        return as_json(recipient.model_dump(exclude_defaults=True, by_alias=True)).encode() + b"\n"
+    fault = item.fault if isinstance(item, AudienceRow) else None
+    if fault is None:
+        with contextlib.suppress(PydanticSerializationError):  # half a surrogate pair in a variable
+            return recipient.model_dump_json(exclude_defaults=True, by_alias=True).encode() + b"\n"
+    return row_line(AudienceRow(recipient.number, recipient.name, recipient.variables, fault=fault))

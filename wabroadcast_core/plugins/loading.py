@@ -54,7 +54,7 @@ class TurnedOff:
 
 
 class _PluginManager(pluggy.PluginManager):
-    """A plugin manager that looks closely only at the attributes of a module that are marked as hooks."""
+    """A plugin manager that inspects only those attributes of a module that are marked as hooks."""
 
     def parse_hookimpl_opts(self, plugin: object, name: str) -> pluggy.HookimplOpts | None:
         if isinstance(plugin, ModuleType) and mark_of(name, vars(plugin).get(name)) is None:
@@ -261,7 +261,7 @@ class PluginLoader:
     def _within_time(self, work: Callable[[], T], what: str, name: str) -> T:
         """Run code of a plugin within the time of loading.
 
-        The code of built-in plugins is run as it is: a thread for each piece would take longer than the pieces.
+        The code of built-in plugins runs without a limit: the thread for it would take longer than the code.
 
         :raises UnfitError: it did not end in time.
         """

@@ -70,9 +70,9 @@ _LITE_PICK_QUEUED = """
         WHERE broadcast_id = :broadcast_id AND route = :route AND status = 'queued' AND batch <= :released_batch
         ORDER BY batch, id LIMIT :amount
         """
-# A message is locked once it is read below a LIMIT, so the candidates are sorted before: PostgreSQL may sort, and would
-# lock, the whole queue if its statistics are old. There are more candidates than needed, because other claims may have
-# locked the first ones; no more of them are read than it takes to find enough.
+# PostgreSQL locks each message that this reads. So the candidates are sorted before: with old statistics it may sort,
+# and would lock, the whole queue. There are more candidates than needed, because other claims may have locked the first
+# ones; no more of them are read than it takes to find enough.
 _POST_PICK_QUEUED = """
         SELECT {{columns}} FROM (
           SELECT ctid AS place, id FROM queued_messages
@@ -82,7 +82,7 @@ _POST_PICK_QUEUED = """
         CROSS JOIN LATERAL (SELECT status FROM messages WHERE id = candidate.id OFFSET 0) AS messages
         WHERE status = 'queued' LIMIT :amount
         """
-# A condition of candidates. It reads each message twice.
+# A condition of the candidates, with which each message is read twice.
 _IS_QUEUED = "AND (SELECT status FROM messages WHERE id = queued_messages.id) = 'queued'"
 _PICK_RETRY = """
         SELECT {columns} FROM messages
@@ -143,15 +143,15 @@ def _post_claim_queued(condition: str) -> TextClause:
 
 
 _CLAIM_QUEUED = Dialects(sqlite=_lite_claim(_LITE_PICK_QUEUED), postgresql=_post_claim_queued(""))
-# The same where the messages of the first candidates are not queued any more: a process of an earlier version, which
-# deletes nothing from the queue, claimed them.
-_CLAIM_PAST_STALE = Dialects(sqlite=_CLAIM_QUEUED.sqlite, postgresql=_post_claim_queued(_IS_QUEUED))
+# The same in PostgreSQL where the messages of the first candidates are not queued any more: a process of an earlier
+# version, which deletes nothing from the queue, claimed them.
+_CLAIM_PAST_STALE = _post_claim_queued(_IS_QUEUED)
 _CLAIM_RETRY = Dialects(sqlite=_lite_claim(_PICK_RETRY), postgresql=_post_claim(_PICK_RETRY))
 _TAKE_PICKED = text(_TAKE.format(among="IN (SELECT value FROM json_each(:keys))"))
 
 
-def _take(conn: Connection, claim: Dialects, parameters: dict[str, Any]) -> ClaimedRows:
-    found = conn.execute(claim.of(conn), parameters)
+def _take(conn: Connection, claim: TextClause, parameters: dict[str, Any]) -> ClaimedRows:
+    found = conn.execute(claim, parameters)
     common = {name: parameters[name] for name in ("broadcast_id", "worker_id", "connection_id")}
     if conn.dialect.name != "sqlite":
         rows = found.fetchall()
@@ -192,7 +192,7 @@ def claim_messages(
     }
     taken: list[ClaimedRows] = []
 
-    def take(source: str, claim: Dialects, routes: Sequence[int]) -> None:
+    def take(source: str, claim: TextClause) -> None:
         for route in routes:
             if missing := amount - sum(found.amount for found in taken):
                 found = _take(conn, claim, {**common, "route": route, "amount": missing})
@@ -201,10 +201,10 @@ def claim_messages(
                 taken.append(found)
 
     if retry_waits:
-        take("retry", _CLAIM_RETRY, routes)
-    take("queued", _CLAIM_QUEUED, routes)
+        take("retry", _CLAIM_RETRY.of(conn))
+    take("queued", _CLAIM_QUEUED.of(conn))
     if conn.dialect.name != "sqlite" and not any(found.amount for found in taken):
-        take("queued", _CLAIM_PAST_STALE, routes)
+        take("queued", _CLAIM_PAST_STALE)
     return taken
 
 

@@ -179,7 +179,7 @@ lazy = SimpleLazyObject(work)
 
     plugins = build_plugins()
 
-    assert not plugins.quarantined
+    assert plugins.quarantined == {}
     assert "rooster" in plugins.senders
     assert plugins.has_blacklists
 
@@ -192,7 +192,7 @@ def test_a_static_method_of_a_module_is_a_hook_in_either_order_of_its_decorators
 
     plugins = build_plugins()
 
-    assert not plugins.quarantined
+    assert plugins.quarantined == {}
     assert plugins.has_blacklists
 
 
@@ -301,7 +301,7 @@ def test_one_of_two_distributions_with_one_entry_point_name_can_be_blocked(insta
 
     plugins = build_plugins(blocked=["post@wab-one"])
 
-    assert not plugins.quarantined
+    assert plugins.quarantined == {}
     assert plugins.blacklisted(["+62811"]) == {"+62811": "listed"}
 
 
@@ -525,7 +525,7 @@ def test_a_plugin_that_is_given_can_be_blocked_by_the_name_of_its_class() -> Non
     plugins = build_plugins([Loud(), AlsoLoud()], blocked=["Loud"], discover=False)
 
     assert plugins.senders == {"loud": LoudSender}
-    assert not plugins.quarantined
+    assert plugins.quarantined == {}
 
 
 def test_a_missing_kind_names_the_plugin_that_may_have_it(install: Install) -> None:
