@@ -5,6 +5,7 @@ does not open on that day, and a window within the hour that is repeated in autu
 Times are UNIX timestamps (seconds, UTC).
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Final
@@ -68,7 +69,8 @@ def _zone_of(window: SendWindow, default_zone: str) -> ZoneInfo:
 
 
 def _is_open_in(window: SendWindow, at: float, zone: ZoneInfo) -> bool:
-    clock = datetime.fromtimestamp(at, zone).strftime("%H:%M")  # of fixed width, so texts compare like times
+    second = math.floor(at)  # fromtimestamp rounds: just before a full hour it may return that hour
+    clock = datetime.fromtimestamp(second, zone).strftime("%H:%M")  # of fixed width, so texts compare like times
     if window.from_ < window.to:
         return window.from_ <= clock < window.to
     return clock >= window.from_ or clock < window.to

@@ -202,3 +202,13 @@ def test_windows_that_do_not_overlap_have_no_common_opening() -> None:
     windows = [window_of("08:00-09:00", "Asia/Jakarta"), window_of("08:00-09:00", "America/New_York")]
 
     assert next_opening_of_all(windows, moment("2026-11-22T00:00", "Asia/Jakarta"), "UTC") is None
+
+
+def test_a_window_is_closed_until_its_very_moment() -> None:
+    opening = moment("2026-11-22T08:00", "Asia/Jakarta")
+
+    just_before = opening - 4e-7  # closer than a microsecond, to which datetime rounds
+
+    assert just_before < opening
+    assert not is_open(window_of("08:00-20:00"), just_before, default_zone="Asia/Jakarta")
+    assert next_opening(window_of("08:00-20:00"), just_before, default_zone="Asia/Jakarta") == opening
