@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import httpx
 
+from wabroadcast_core.transport.http_connection import find_header
 from wabroadcast_core.transport.http_transport import HttpTransport
 from wabroadcast_core.transport.public_addresses import is_public
 from wabroadcast_core.transport.request_head import DEFAULT_HEADERS, encode_head, write_json
@@ -92,8 +93,8 @@ class SenderClient(httpx.AsyncClient):
         status, raw, encoded = await self._http_transport.exchange(
             head, body, seconds=seconds, connect_seconds=connect_seconds, max_bytes=max_bytes
         )
-        answered = httpx.Headers(raw)
-        return status, answered, decode_body(encoded, answered.get("content-encoding"), max_bytes=max_bytes)
+        encoding = find_header(raw, b"content-encoding")
+        return status, httpx.Headers(raw), decode_body(encoded, encoding, max_bytes=max_bytes)
 
 
 def make_client(

@@ -116,6 +116,11 @@ class HttpConnection(asyncio.Protocol):
             self._transport.resume_reading()
         return part
 
+    def end_wait(self) -> None:
+        """End the exchange, because its time is over: what waits for the server fails."""
+        self._fail(httpx.ReadTimeout("no answer came in time"))
+        self._wake()
+
     def keep(self) -> None:
         """Keep the connection for another request, for as long as the server does."""
         self._is_busy = False
@@ -273,8 +278,15 @@ def _ends_with_connection(headers: Headers) -> bool:
 
 def _keep_alive_seconds(headers: Headers) -> float:
     """Return for how long a connection is used again: a little less than its server says in ``Keep-Alive``."""
-    for name, value in headers:
-        if len(name) == 10 and name.lower() == b"keep-alive":  # noqa: PLR2004 - the length spares most the rest
-            seconds = value.partition(b"timeout=")[2].partition(b",")[0].strip()
-            return min(LONGEST_KEEP_ALIVE, max(0.0, int(seconds) - 1.0)) if seconds.isdigit() else KEEP_ALIVE_SECONDS
-    return KEEP_ALIVE_SECONDS
+    value = find_header(headers, b"keep-alive") or b""
+    seconds = value.partition(b"timeout=")[2].partition(b",")[0].strip()
+    return min(LONGEST_KEEP_ALIVE, max(0.0, int(seconds) - 1.0)) if seconds.isdigit() else KEEP_ALIVE_SECONDS
+
+
+def find_header(headers: Headers, name: bytes) -> bytes | None:
+    """Return the first value of a header.
+
+    :param name: in lower case.
+    """
+    length = len(name)  # comparing it spares most headers the rest
+    return next((value for each, value in headers if len(each) == length and each.lower() == name), None)

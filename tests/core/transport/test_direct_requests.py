@@ -173,7 +173,7 @@ def test_a_compressed_body_is_decompressed_up_to_a_limit(encoding: str) -> None:
     wbits = {"gzip": 31, "deflate": 15, "bare deflate": -15}[encoding]
     compressor = zlib.compressobj(wbits=wbits)
     body = compressor.compress(b"x" * 1_000_000) + compressor.flush()
-    named = encoding.removeprefix("bare ")
+    named = encoding.removeprefix("bare ").encode()
 
     assert decode_body(body, named, max_bytes=2_000_000) == b"x" * 1_000_000
     assert decode_body(body, named, max_bytes=10_000) == b"x" * 10_000
