@@ -436,7 +436,9 @@ def test_the_id_that_a_person_keeps_is_returned_where_the_number_is_no_news(
     assert meta.send(message_to(NUMBER)) == Accepted("wamid.7", wa_id, "accepted")
 
 
-@pytest.mark.parametrize("contacts", [None, [], [{}], [{"wa_id": 7}], "?"], ids=str)
+@pytest.mark.parametrize(
+    "contacts", [None, [], [{}], [{"wa_id": 7}], [{"wa_id": ["7"], "user_id": "US.1"}], "?"], ids=str
+)
 def test_an_answer_may_lack_the_persons_id(meta: Meta, contacts: object) -> None:
     meta.answer = ProviderAnswer(200, {"contacts": contacts, "messages": [{"id": "wamid.7"}]})
 

@@ -12,12 +12,12 @@ Special behaviour:
 - Webhooks need appSecret (for events) and verifyToken (for Meta's handshake).
 """
 
-import json
 import re
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import AfterValidator, BaseModel, Field, SecretStr
+from pydantic_core import to_json
 
 from wabroadcast_core import (
     Accepted,
@@ -136,12 +136,11 @@ class WhatsAppCloudSender:
 
     async def send(self, message: OutgoingMessage) -> Accepted:
         files = {reference: await self._uploads.find(reference) for reference in uploads_in(message)}
-        body = json.dumps(build_body(message, files)).encode()
         reply = await send_request(
             self._context.http,
             "POST",
             f"{self._url}/messages",
-            content=body,
+            content=to_json(build_body(message, files)),
             headers=self._json_headers,
             seconds=self._settings.timeout_seconds,
         )
@@ -236,13 +235,11 @@ def _accepted(reply: Reply) -> Accepted:
 def _wa_id_in(answer: object) -> str | None:
     """Return Meta's id of the recipient: the one that stays where the number is hidden, if the number is no news."""
     match answer:
-        case {"contacts": [{"user_id": str(user_id)} as contact, *_]} if contact.get("wa_id") in {
-            None,
-            str(contact.get("input")).lstrip("+"),
-        }:
-            return user_id
-        case {"contacts": [{"wa_id": str(wa_id)}, *_]}:
-            return wa_id
+        case {"contacts": [dict() as contact, *_]}:
+            wa_id, user_id = contact.get("wa_id"), contact.get("user_id")
+            is_no_news = wa_id is None or wa_id == str(contact.get("input")).lstrip("+")
+            known_as = user_id if is_no_news and isinstance(user_id, str) else wa_id
+            return known_as if isinstance(known_as, str) else None
     return None
 
 
