@@ -11,7 +11,7 @@ The provider is a real server on loopback. No other package than pytest is neede
 
 import asyncio
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 import pytest
@@ -27,6 +27,7 @@ from wabroadcast_core.transport.http_client import make_client
 
 SHORT_SECONDS = 0.5  # the time-out of requests that are not answered
 FAULTS: Final[tuple[Any, ...]] = ("drop", "hang", "cut", "trickle")
+OTHER_VALUES: Final[tuple[Any, ...]] = (None, True, 7, "", "x", [], ["x"], {}, {"x": 1})
 INVALID_BODIES: Final = (b"", "<html><body>Bad gateway</body></html>", b"\xff\xfe\x00", "[1, 2", "null", "[]")
 
 
@@ -113,6 +114,22 @@ class HttpSenderContract(SenderContract):
                     f"after the answer {body!r} the message may have been accepted, but the outcome is {outcome!r}"
                 )
 
+    def test_an_answer_with_values_of_other_types_is_accepted_or_a_send_error(self) -> None:
+        """Each value in the answer is replaced in turn; all answers are given at the same time."""
+        self._send()
+        usual = self.answer(next(filter(self.is_send, self._provider.requests)))
+        bodies = list(_with_other_values(usual.body))
+        left = iter(bodies)
+
+        def answering(request: ProviderRequest) -> ProviderAnswer:
+            return ProviderAnswer(usual.status, next(left)) if self.is_send(request) else self.answer(request)
+
+        self._provider.answering = answering
+        outcomes = asyncio.run(self._send_with(self.make_settings(), [self.messages()[0]] * len(bodies)))
+
+        wrong = [outcome for outcome in outcomes if not isinstance(outcome, Accepted | SendError)]
+        assert not wrong, f"answers like {usual.body!r}, but with values of other types, raise {wrong!r}"
+
     def test_status_429_is_throttled_with_the_wait_of_the_answer(self) -> None:
         outcome = self._send(answers=ProviderAnswer(429, "slow down", {"Retry-After": "7"}))
 
@@ -170,3 +187,14 @@ class HttpSenderContract(SenderContract):
             return list(await asyncio.gather(*map(sender.send, messages), return_exceptions=True))
         finally:
             await context.http.aclose()
+
+
+def _with_other_values(document: Any) -> Iterator[Any]:
+    """Yield a JSON document with each of its parts, and itself, replaced by values of other types."""
+    yield from OTHER_VALUES
+    if isinstance(document, dict):
+        for name, part in document.items():
+            yield from ({**document, name: other} for other in _with_other_values(part))
+    elif isinstance(document, list):
+        for place, part in enumerate(document):
+            yield from ([*document[:place], other, *document[place + 1 :]] for other in _with_other_values(part))
