@@ -20,6 +20,8 @@ import pytest
 
 Unit = list[int]  # places of tests that one process runs in this order
 
+COLLECTIONS = (50_000, 20, 50)  # thresholds of the garbage collector; with the usual ones it takes 8 % of the time
+
 _FORK = get_context("fork")
 _STOP: Unit = []
 
@@ -201,6 +203,7 @@ def _run(session: pytest.Session, pipe: Connection, others: Sequence[Connection]
         _give_way()
     for other in others:
         other.close()
+    gc.set_threshold(*COLLECTIONS)
     random.seed()  # else all forked processes draw the same numbers
     _separate(session.config)
     session.config.pluginmanager.register(_Reporter(session.config, pipe))
