@@ -13,13 +13,17 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import httpx
 
 from wabroadcast_core.transport.connect_errors import describe_cause
-from wabroadcast_core.transport.http_connection import HttpConnection
+from wabroadcast_core.transport.http_connection import Headers, HttpConnection, find_header
 from wabroadcast_core.transport.public_addresses import NotPublicError
 
 LOOKUP_SECONDS: Final = 10.0  # for which the addresses of a host name are used again
 MOST_LOOKUPS: Final = 256  # host names; then those that are too old are removed
 NEXT_ADDRESS_SECONDS: Final = 0.25  # after which the next address of a host is tried beside the one before (RFC 8305)
 SWEEP_SECONDS: Final = 1.0
+KEEP_ALIVE_SECONDS: Final = 4.0
+"""How long an idle connection is used again where the server does not say it: common servers close theirs after 5 s,
+and a request that is written just then has an unknown outcome."""
+LONGEST_KEEP_ALIVE: Final = 60.0  # seconds
 
 Address: TypeAlias = tuple[socket.AddressFamily, Any]  # the second is what sock_connect takes
 
@@ -120,10 +124,11 @@ class ConnectionPool:
         if not connection.is_reusable:
             self._drop(connection)
             return
-        connection.keep()
+        loop = asyncio.get_running_loop()
+        connection.keep(until=loop.time() + _keep_alive_seconds(connection.headers))
         self._idle[origin].append(connection)
         if self._sweep is None:
-            self._sweep = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._close_old)
+            self._sweep = loop.call_later(SWEEP_SECONDS, self._close_old)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -162,6 +167,13 @@ class ConnectionPool:
             server_hostname=origin.host if origin.is_secure else None,
         )
         return connection
+
+
+def _keep_alive_seconds(headers: Headers) -> float:
+    """Return for how long a connection is used again: a little less than its server says in ``Keep-Alive``."""
+    value = find_header(headers, b"keep-alive") or b""
+    seconds = value.partition(b"timeout=")[2].partition(b",")[0].strip()
+    return min(LONGEST_KEEP_ALIVE, max(0.0, int(seconds) - 1.0)) if seconds.isdigit() else KEEP_ALIVE_SECONDS
 
 
 def _has_failed(lookup: asyncio.Task[list[Address]]) -> bool:

@@ -8,10 +8,6 @@ from typing import Final, TypeAlias
 import httptools
 import httpx
 
-KEEP_ALIVE_SECONDS: Final = 4.0
-"""How long an idle connection is used again where the server does not say it: common servers close theirs after 5 s,
-and a request that is written just then has an unknown outcome."""
-LONGEST_KEEP_ALIVE: Final = 60.0  # seconds
 LONGEST_HEAD: Final = 64 * 1024  # bytes of an answer's headers
 PIECE_BYTES: Final = 64 * 1024  # a longer request is written in pieces of this size
 MOST_BUFFERED: Final = 256 * 1024  # bytes of an answer's body that the caller has not read; then reading pauses
@@ -121,10 +117,13 @@ class HttpConnection(asyncio.Protocol):
         self._fail(httpx.ReadTimeout("no answer came in time"))
         self._wake()
 
-    def keep(self) -> None:
-        """Keep the connection for another request, for as long as the server does."""
+    def keep(self, *, until: float) -> None:
+        """Keep the connection for another request.
+
+        :param until: by the loop's clock.
+        """
         self._is_busy = False
-        self.reusable_until = self._loop.time() + _keep_alive_seconds(self.headers)
+        self.reusable_until = until
 
     def abort(self) -> None:
         """Close the connection at once. What was not written yet is never sent."""
@@ -274,13 +273,6 @@ async def _pieces(head: bytes, body: Body) -> AsyncIterator[bytes]:
 def _ends_with_connection(headers: Headers) -> bool:
     """Return whether the end of the connection ends the body of an answer (RFC 9112, 6.3)."""
     return not any(name.lower() in {b"content-length", b"transfer-encoding"} for name, _ in headers)
-
-
-def _keep_alive_seconds(headers: Headers) -> float:
-    """Return for how long a connection is used again: a little less than its server says in ``Keep-Alive``."""
-    value = find_header(headers, b"keep-alive") or b""
-    seconds = value.partition(b"timeout=")[2].partition(b",")[0].strip()
-    return min(LONGEST_KEEP_ALIVE, max(0.0, int(seconds) - 1.0)) if seconds.isdigit() else KEEP_ALIVE_SECONDS
 
 
 def find_header(headers: Headers, name: bytes) -> bytes | None:
