@@ -66,6 +66,11 @@ def test_cloud_api(broadcaster: Broadcaster, settings: Settings, latency: float,
     assert cost.rate > TARGET or loop != "asyncio"
 
 
+def test_where_everybody_has_an_id_of_whatsapps(broadcaster: Broadcaster, settings: Settings) -> None:
+    with QuickProvider(latency=0, user_ids=True) as provider:
+        print(f"\neverybody has an id: {_send_all(broadcaster, settings, provider.url)}")
+
+
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
 def test_what_a_worker_costs_beside_raw_clients(
     broadcaster: Broadcaster, settings: Settings, certificates: Certificates, *, tls: bool
