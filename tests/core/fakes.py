@@ -151,9 +151,6 @@ class FakeLedger:
     async def opt_out(self, number: str, *, reason: str, source: str) -> None:
         self._called("opt_out", number, reason, source)
 
-    async def note_identity(self, wa_id: str, number: str) -> None:
-        self._called("note_identity", wa_id, number)
-
     async def reached(self, connection_id: int, numbers: Sequence[str]) -> Collection[str]:
         self._called("reached", connection_id, list(numbers))
         return self.reached_before & set(numbers)
@@ -205,6 +202,7 @@ class FakeRecorder:
 
     def __init__(self) -> None:
         self.results: list[Result] = []
+        self.identities: dict[str, Claimed] = {}
         self._preceding = BackgroundTasks("a pause")
 
     def precede(self, work: Coroutine[Any, Any, None]) -> None:
@@ -220,6 +218,9 @@ class FakeRecorder:
     def add_sent(self, message: Claimed, *, provider_id: str | None, sent_at: float) -> None:
         outcome = Outcome(message.key, SENT, True, None, None, message.connection_id, provider_id, sent_at)
         self.add(Result(message, outcome, sent_at))
+
+    def note_identity(self, message: Claimed, wa_id: str) -> None:
+        self.identities[wa_id] = message
 
     def put_aside(self, message: Claimed, outcome: Outcome) -> None:
         self.add(Result(message, outcome))

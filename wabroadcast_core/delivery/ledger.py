@@ -24,7 +24,6 @@ from wabroadcast_core.snapshots import BroadcastSnapshot, ConnectionSnapshot
 from wabroadcast_core.store import audit_log
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import connections as connection_store
-from wabroadcast_core.store import identities as identity_store
 from wabroadcast_core.store import messages as message_store
 from wabroadcast_core.store import starts as start_store
 from wabroadcast_core.store.claims import Claimed
@@ -181,10 +180,6 @@ class Ledger:
             lambda unit: message_store.last_connections(unit.conn, numbers, among=[connection_id])
         )
         return found.keys()
-
-    async def note_identity(self, wa_id: str, number: str) -> None:
-        """Store the id by which WhatsApp knows a number, if it is another number."""
-        await self._group_commit.run(lambda unit: identity_store.note_identities(unit.conn, {wa_id: number}))
 
     async def transact(self, work: Callable[[UnitOfWork], Result]) -> Result:
         """Run ``work`` in a transaction, for callers with statements of their own. It may be run again."""

@@ -27,6 +27,7 @@ from wabroadcast_core.outcomes.classify import Circumstances, Ending
 from wabroadcast_core.outcomes.recorder import Recorder, Result
 from wabroadcast_core.plugin_faults import describe_fault
 from wabroadcast_core.sentence_texts import say
+from wabroadcast_core.store.claims import Claimed
 from wabroadcast_core.store.outcomes import Outcome
 from wabroadcast_core.transport.live_senders import CURRENT_START, LiveConnection
 
@@ -198,7 +199,7 @@ class SendTasks:
     def _end_accepted(self, live: LiveConnection, pending: PendingSend, answer: Accepted, *, started_at: float) -> None:
         """Record that a message was accepted, and count it for others."""
         if answer.wa_id is not None:
-            self._note_identity(pending.message.number, answer.wa_id)
+            self._note_identity(pending.claimed, answer.wa_id)
         if answer.state != ACCEPTED:
             outcome = classify.held_back(answer, pending.claimed, connection_id=live.snapshot.id, started_at=started_at)
             self._end(live, pending, outcome, started_at=started_at, left=True)
@@ -257,10 +258,10 @@ class SendTasks:
         if pending.dropped or self._stopping.is_set():
             raise Dropped
 
-    def _note_identity(self, number: str, wa_id: str) -> None:
+    def _note_identity(self, claimed: Claimed, wa_id: str) -> None:
         """Store the id by which WhatsApp knows a person, where it is not the number itself."""
-        if wa_id != number[1:]:
-            self._background.spawn(self._ledger.note_identity(wa_id, number))
+        if wa_id != claimed.number[1:]:
+            self._recorder.note_identity(claimed, wa_id)
 
     # --- outcomes ----------------------------------------------------------------------------------------------
 

@@ -123,7 +123,8 @@ class OutgoingMessage:
 
 
 def short_id(provider_id: str | None) -> str | None:
-    """Return a provider's id as it is stored: itself, or its digest if it is longer than any real one.
+    """Return a provider's id of a message or a person as it is stored: itself, or its digest if it is longer than any
+    real one.
 
     The message was accepted, whatever its id is. Receipts find it by the digest too.
     """
@@ -148,6 +149,7 @@ class Accepted:
     def __post_init__(self) -> None:
         if self.provider_id is not None and len(self.provider_id) > LONGEST_PROVIDER_ID:
             self.provider_id = short_id(self.provider_id)
+        self.wa_id = short_id(self.wa_id) if isinstance(self.wa_id, str) else None
 
 
 class MessageView(Model):

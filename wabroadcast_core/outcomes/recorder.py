@@ -5,7 +5,7 @@ import contextlib
 import logging
 from collections import Counter
 from collections.abc import Callable, Container, Coroutine, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
 from typing import Any, TypeAlias
@@ -16,6 +16,7 @@ from wabroadcast_core.models.status import SENT, AttemptOutcome, MessageStatus
 from wabroadcast_core.outcomes.classify import given_back
 from wabroadcast_core.outcomes.receipts import apply_parked
 from wabroadcast_core.store import attempts as attempt_store
+from wabroadcast_core.store import identities as identity_store
 from wabroadcast_core.store import minute_counts as minute_store
 from wabroadcast_core.store import outcomes as outcome_store
 from wabroadcast_core.store import reason_counts
@@ -70,6 +71,7 @@ class Batch:
 
     sent: Sequence[SentMessage]
     others: Sequence[Result]
+    identities: Mapping[str, int] = field(default_factory=dict)  # the key of a message by the id of its recipient
 
     def __len__(self) -> int:
         return len(self.sent) + len(self.others)
@@ -84,6 +86,7 @@ class Batch:
         return Batch(
             [each for each in self.sent if each[0].broadcast_id not in broadcast_ids],
             [result for result in self.others if result.claimed.broadcast_id not in broadcast_ids],
+            self.identities,
         )
 
 
@@ -110,6 +113,7 @@ class Recorder:
         self._to_wall = to_wall
         self._sent: list[SentMessage] = []
         self._others: list[Result] = []
+        self._identities: dict[str, int] = {}
         self._unstored = 0
         self._task: asyncio.Task[None] | None = None
         self._preceding = BackgroundTasks("a pause")
@@ -127,6 +131,10 @@ class Recorder:
         """Store soon that a provider accepted a message, and said nothing more."""
         self._sent.append((claimed, provider_id, sent_at))
         self._note_one_more()
+
+    def note_identity(self, claimed: Claimed, wa_id: str) -> None:
+        """Store the id by which WhatsApp knows the recipient of a message, with the result that is added next."""
+        self._identities[wa_id] = claimed.key
 
     def put_aside(self, claimed: Claimed, outcome: Outcome) -> None:
         """Add the outcome of a message for which no request was made."""
@@ -182,8 +190,9 @@ class Recorder:
         while self._waiting:
             await self._wait_for_company()
             await self._preceding.wait_all()
-            batch = Batch(self._sent[:MOST_AT_ONCE], self._others[:MOST_AT_ONCE])
+            batch = Batch(self._sent[:MOST_AT_ONCE], self._others[:MOST_AT_ONCE], self._identities)
             del self._sent[:MOST_AT_ONCE], self._others[:MOST_AT_ONCE]
+            self._identities = {}
             await self._store(batch)
             self._unstored -= len(batch)
             if self._unstored < MOST_WAITING // 2:
@@ -212,7 +221,7 @@ class Recorder:
         waited, shares, intents = False, _shares_of(batch), self._written_intents()
         while True:
             try:
-                await self._group_commit.run(partial(_record, shares, intents), urgent=False)
+                await self._group_commit.run(partial(_record, shares, batch.identities, intents), urgent=False)
             except NotHeldError:
                 shares = _shares_of(_spelled_out(batch))
                 continue
@@ -316,8 +325,8 @@ def _minutes_of(results: Sequence[Result], fact: Fact, *, now: float) -> MinuteC
     )
 
 
-def _record(shares: Sequence[_Share], intents: int, unit: UnitOfWork) -> None:
-    """Store outcomes, and what is kept beside them: starts, failed attempts, reasons of skips, early receipts.
+def _record(shares: Sequence[_Share], identities: Mapping[str, int], intents: int, unit: UnitOfWork) -> None:
+    """Store outcomes, and what is kept beside them: starts, failed attempts, reasons of skips, ids, early receipts.
 
     :param intents: the number of the latest group of intents that Redis has.
     :raises NotHeldError: what was packed is not all held by its worker any more; the transaction is to be given up.
@@ -339,6 +348,8 @@ def _record(shares: Sequence[_Share], intents: int, unit: UnitOfWork) -> None:
             _minutes_of([result for result in stored if result.outcome.status is status], fact, now=unit.now)
         )
     _record_unsent(unit, [result for result in stored if result.outcome.status is not SENT])
+    if identities:
+        identity_store.note_answered(unit.conn, identities)
     if receipt_store.has_parked(unit.conn):
         _apply_parked(unit, stored, chain.from_iterable(share.messages for share in shares))
 

@@ -35,7 +35,7 @@ from wabroadcast_core.errors import (
     UnavailableError,
 )
 from wabroadcast_core.models.connection import Limits
-from wabroadcast_core.models.message import Accepted, OutgoingMessage
+from wabroadcast_core.models.message import Accepted, OutgoingMessage, short_id
 from wabroadcast_core.models.pacing import Rate
 from wabroadcast_core.models.status import MessageStatus
 from wabroadcast_core.outcomes.classify import NEW_CONTACTS_WAIT, RECIPIENT_WAIT
@@ -132,20 +132,23 @@ async def test_an_answer_of_a_wrong_type_is_unknown(answer: object) -> None:
 @pytest.mark.parametrize(
     ("wa_id", "noted"),
     [
-        pytest.param("5511987654321", [("note_identity", "5511987654321", number_of(0))], id="another-id"),
+        pytest.param("5511987654321", ["5511987654321"], id="another-id"),
+        pytest.param("x" * 5_000, [short_id("x" * 5_000)], id="longer-than-any"),
         pytest.param(number_of(0)[1:], [], id="the-number-itself"),
         pytest.param(None, [], id="no-id"),
+        pytest.param(["5511987654321"], [], id="no-text"),
     ],
 )
 @simulated
 async def test_the_id_by_which_whatsapp_knows_a_person_is_stored_if_it_differs_from_the_number(
-    wa_id: str | None, noted: list[tuple[Any, ...]]
+    wa_id: Any, noted: list[str]
 ) -> None:
-    sending = Sending()
+    sending, message = Sending(), pending()
 
-    await sending.send(live(FakeSender(Accepted(wa_id=wa_id))), pending())
+    await sending.send(live(FakeSender(Accepted(wa_id=wa_id))), message)
 
-    assert sending.ledger.calls == noted
+    assert sending.recorder.identities == dict.fromkeys(noted, message.claimed)
+    assert sending.effects == []
 
 
 # --- what a sender raises: the table of DESIGN section 4 ---------------------------------------------------------

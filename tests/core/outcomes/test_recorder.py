@@ -28,6 +28,7 @@ from wabroadcast_core.outcomes.recorder import (
 from wabroadcast_core.store import tables
 from wabroadcast_core.store import workers as worker_store
 from wabroadcast_core.store.claims import Claimed
+from wabroadcast_core.store.identities import numbers_of
 from wabroadcast_core.store.outcomes import Outcome
 
 
@@ -411,3 +412,19 @@ async def test_recording_goes_on_after_what_follows_from_it_failed() -> None:
     await asyncio.sleep(MOST_PATIENCE)
 
     assert recorder.is_empty
+
+
+@simulated
+async def test_the_ids_of_recipients_are_stored_with_the_outcomes_in_one_commit(store: StoreHarness) -> None:
+    messages = hold_messages(store, 100)
+    recording = Recording(store)
+
+    for message in messages:
+        recording.recorder.note_identity(message, f"US.{message.key}")
+        recording.recorder.add_sent(message, provider_id=None, sent_at=START)
+    await recording.recorder.flush()
+
+    with store.unit() as unit:
+        found = numbers_of(unit.conn, [f"US.{message.key}" for message in messages])
+    assert found == {f"US.{message.key}": message.number for message in messages}
+    assert len(recording.commits.works) == 1
