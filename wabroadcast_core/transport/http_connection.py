@@ -61,8 +61,9 @@ class HttpConnection(asyncio.Protocol):
 
     @property
     def is_reusable(self) -> bool:
-        """Whether the exchange is complete, and both sides keep the connection open."""
-        return self._is_complete and self.is_written and self._stays_open and self._is_clean and not self._is_lost
+        """Whether the exchange is complete and was read to its end, and both sides keep the connection open."""
+        is_over = self._is_complete and self.is_written and not self._parts and self._failure is None
+        return is_over and self._stays_open and self._is_clean and not self._is_lost
 
     async def send(self, head: bytes, body: Body, *, expects_body: bool = True, seconds: float | None = None) -> None:
         """Write a request. Return early if the answer comes before the whole request was written.
@@ -77,10 +78,12 @@ class HttpConnection(asyncio.Protocol):
         if isinstance(body, bytes) and len(body) <= PIECE_BYTES:
             self._transport.write(head + body)
         else:
+            is_first = True
             async for piece in _pieces(head, body):
-                self._transport.write(piece)
-                if not await self._drain(seconds):
+                if not is_first and not await self._drain(seconds):
                     return
+                self._transport.write(piece)  # after the last one the request counts as written
+                is_first = False
         if self._transport.is_closing() and not self._has_head:  # then the system took nothing of the last piece
             raise IncompleteRequestError("the connection ended before the request was written")
         self.is_written = True
@@ -114,8 +117,14 @@ class HttpConnection(asyncio.Protocol):
 
     def end_wait(self) -> None:
         """End the exchange, because its time is over: what waits for the server fails."""
-        self._fail(httpx.ReadTimeout("no answer came in time"))
+        self._fail(self.time_out())
         self._wake()
+
+    def time_out(self) -> httpx.HTTPError:
+        """Return the error of an exchange whose time is over."""
+        if self.is_written:
+            return httpx.ReadTimeout("no answer came in time")
+        return IncompleteRequestError("the server did not take the whole request in time")
 
     def keep(self, *, until: float) -> None:
         """Keep the connection for another request.
@@ -152,6 +161,8 @@ class HttpConnection(asyncio.Protocol):
             await self._wait(seconds)
         if self._has_head:
             return False
+        if isinstance(self._failure, IncompleteRequestError):
+            raise self._failure
         if self._failure is not None:
             raise IncompleteRequestError("the connection ended before the request was written") from self._failure
         return True

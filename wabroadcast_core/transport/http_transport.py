@@ -8,7 +8,7 @@ from concurrent.futures import Executor
 import httpx
 
 from wabroadcast_core.transport.connection_pool import ConnectionPool, Origin
-from wabroadcast_core.transport.http_connection import Body, Headers, HttpConnection, IncompleteRequestError
+from wabroadcast_core.transport.http_connection import Body, Headers, HttpConnection
 from wabroadcast_core.transport.request_head import RequestHead
 
 
@@ -70,7 +70,7 @@ class HttpTransport(httpx.AsyncBaseTransport):
         except BaseException as error:
             self._pool.release(head.origin, connection)
             if isinstance(error, TimeoutError):
-                raise _time_out(connection) from error
+                raise connection.time_out() from error
             raise
         stream = _AnswerStream(self._pool, head.origin, connection, seconds=limits.get("read"))
         return httpx.Response(connection.status, headers=connection.headers, stream=stream, request=request)
@@ -112,12 +112,6 @@ async def _read_start(connection: HttpConnection, max_bytes: int) -> bytes:
     while len(content) < max_bytes and (part := await connection.read_part()):
         content += part
     return content
-
-
-def _time_out(connection: HttpConnection) -> httpx.HTTPError:
-    if connection.is_written:
-        return httpx.ReadTimeout("no answer came in time")
-    return IncompleteRequestError("the server did not take the whole request in time")
 
 
 def _body_of(request: httpx.Request) -> Body:
