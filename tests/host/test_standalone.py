@@ -71,17 +71,19 @@ def test_a_killed_supervisor_leaves_no_processes(serve: Serve, until: Until) -> 
     until(lambda: not any(map(is_alive, [*pids, *grandchildren])), seconds=20)
 
 
-@pytest.mark.parametrize("name", ["worker 1", "web", "valkey"])
-def test_a_crashed_process_is_restarted(serve: Serve, until: Until, name: str) -> None:
+def test_crashed_processes_are_restarted(serve: Serve, until: Until) -> None:
     server = serve(as_installed=True)
-    (pid,) = server.valkey() if name == "valkey" else server.children(name)
 
-    os.kill(pid, signal.SIGKILL)
+    def crash(name: str) -> None:
+        (pid,) = server.valkey() if name == "valkey" else server.children(name)
+        os.kill(pid, signal.SIGKILL)
+        until(lambda: not is_alive(pid))
 
-    until(lambda: not is_alive(pid))
-    until(server.is_ready, seconds=60)
-    sent = server.command("send", str(server.sample), "--message", "hi")
-    assert sent.returncode == 0, sent.stdout + sent.stderr + server.log.read_text()
+    for name in ("worker 1", "web", "valkey"):
+        crash(name)
+        until(server.is_ready, seconds=60)
+        sent = server.command("send", str(server.sample), "--message", f"after a crash of {name}")
+        assert sent.returncode == 0, sent.stdout + sent.stderr + server.log.read_text()
 
 
 def test_a_second_signal_stops_the_server_at_once(serve: Serve, until: Until) -> None:
