@@ -27,7 +27,6 @@ from wabroadcast_core.outcomes.classify import Circumstances, Ending
 from wabroadcast_core.outcomes.recorder import Recorder, Result
 from wabroadcast_core.plugin_faults import describe_fault
 from wabroadcast_core.sentence_texts import say
-from wabroadcast_core.store.claims import Claimed
 from wabroadcast_core.store.outcomes import Outcome
 from wabroadcast_core.transport.live_senders import CURRENT_START, LiveConnection
 
@@ -198,8 +197,8 @@ class SendTasks:
 
     def _end_accepted(self, live: LiveConnection, pending: PendingSend, answer: Accepted, *, started_at: float) -> None:
         """Record that a message was accepted, and count it for others."""
-        if answer.wa_id is not None:
-            self._note_identity(pending.claimed, answer.wa_id)
+        if isinstance(answer.wa_id, str):
+            self._note_identity(pending, answer.wa_id)
         if answer.state != ACCEPTED:
             outcome = classify.held_back(answer, pending.claimed, connection_id=live.snapshot.id, started_at=started_at)
             self._end(live, pending, outcome, started_at=started_at, left=True)
@@ -258,10 +257,14 @@ class SendTasks:
         if pending.dropped or self._stopping.is_set():
             raise Dropped
 
-    def _note_identity(self, claimed: Claimed, wa_id: str) -> None:
-        """Store the id by which WhatsApp knows a person, where it is not the number itself."""
-        if wa_id != claimed.number[1:]:
-            self._recorder.note_identity(claimed, wa_id)
+    def _note_identity(self, pending: PendingSend, wa_id: str) -> None:
+        """Store the id by which WhatsApp knows a person, where it is not the number itself.
+
+        A message that a plugin sent to another number tells nothing about the person.
+        """
+        number = pending.claimed.number
+        if wa_id != number[1:] and pending.message.number == number:
+            self._recorder.note_identity(pending.claimed, wa_id)
 
     # --- outcomes ----------------------------------------------------------------------------------------------
 
@@ -378,4 +381,5 @@ def _as_accepted(answer: object) -> Accepted:
     """
     if not isinstance(answer, Accepted):
         raise OutcomeUnknown("bad_answer", say("wrong_answer", type=type(answer).__name__))
+    answer.__post_init__()  # a plugin may have changed it since it was made
     return answer

@@ -149,7 +149,8 @@ class Accepted:
     def __post_init__(self) -> None:
         if self.provider_id is not None and len(self.provider_id) > LONGEST_PROVIDER_ID:
             self.provider_id = short_id(self.provider_id)
-        self.wa_id = short_id(self.wa_id) if isinstance(self.wa_id, str) else None
+        if isinstance(self.wa_id, str):
+            self.wa_id = short_id(self.wa_id or None)
 
 
 class MessageView(Model):

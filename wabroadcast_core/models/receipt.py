@@ -35,7 +35,7 @@ class Receipt:
     def __post_init__(self) -> None:
         object.__setattr__(self, "provider_id", short_id(self.provider_id))
         if self.wa_ids:
-            object.__setattr__(self, "wa_ids", tuple(map(short_id, self.wa_ids)))
+            object.__setattr__(self, "wa_ids", tuple(short_id(wa_id) for wa_id in self.wa_ids if wa_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Inbound:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "reply_to", short_id(self.reply_to))
-        object.__setattr__(self, "wa_id", short_id(self.wa_id))
+        object.__setattr__(self, "wa_id", short_id(self.wa_id or None))
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,7 +133,7 @@ class Recorder:
         self._note_one_more()
 
     def note_identity(self, claimed: Claimed, wa_id: str) -> None:
-        """Store the id by which WhatsApp knows the recipient of a message, with the result that is added next."""
+        """Store the id by which WhatsApp knows the recipient of a message, in the next transaction."""
         self._identities[wa_id] = claimed.key
 
     def put_aside(self, claimed: Claimed, outcome: Outcome) -> None:

@@ -40,12 +40,12 @@ _SAVE_ANSWERED = dialects(
     WHERE messages.number IS NOT NULL AND NOT EXISTS (
       SELECT 1 FROM identities WHERE identities.wa_id = answered.wa_id AND identities.number = messages.number
     )
-    ORDER BY answered.wa_id
+    ORDER BY {order}
     ON CONFLICT (wa_id) DO UPDATE SET number = excluded.number
     """,
-    sqlite={"columns": _ANSWERED_COLUMNS[0], "rows": LITE_ROWS},
-    postgresql={"columns": _ANSWERED_COLUMNS[1], "rows": POST_ROWS},
-)
+    sqlite={"columns": _ANSWERED_COLUMNS[0], "rows": LITE_ROWS, "order": "answered.wa_id"},
+    postgresql={"columns": _ANSWERED_COLUMNS[1], "rows": POST_ROWS, "order": 'answered.wa_id COLLATE "C"'},
+)  # in the order of note_identities: transactions that lock the same ids must not wait for each other
 
 
 def note_answered(conn: Connection, keys: Mapping[str, int]) -> None:

@@ -122,7 +122,8 @@ class HttpSenderContract(SenderContract):
         left = iter(bodies)
 
         def answering(request: ProviderRequest) -> ProviderAnswer:
-            return ProviderAnswer(usual.status, next(left)) if self.is_send(request) else self.answer(request)
+            is_tried = self.is_send(request)
+            return ProviderAnswer(usual.status, next(left, usual.body)) if is_tried else self.answer(request)
 
         self._provider.answering = answering
         outcomes = asyncio.run(self._send_with(self.make_settings(), [self.messages()[0]] * len(bodies)))

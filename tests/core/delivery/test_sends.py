@@ -136,19 +136,37 @@ async def test_an_answer_of_a_wrong_type_is_unknown(answer: object) -> None:
         pytest.param("x" * 5_000, [short_id("x" * 5_000)], id="longer-than-any"),
         pytest.param(number_of(0)[1:], [], id="the-number-itself"),
         pytest.param(None, [], id="no-id"),
-        pytest.param(["5511987654321"], [], id="no-text"),
+        pytest.param("", [], id="empty"),
+        pytest.param(5511987654321, [], id="a-number"),
+        pytest.param(["5511987654321"], [], id="a-list"),
     ],
 )
+@pytest.mark.parametrize("late", [False, True], ids=["at-once", "changed-afterwards"])
 @simulated
 async def test_the_id_by_which_whatsapp_knows_a_person_is_stored_if_it_differs_from_the_number(
-    wa_id: Any, noted: list[str]
+    wa_id: Any, noted: list[str], *, late: bool
 ) -> None:
-    sending, message = Sending(), pending()
+    sending, message, answer = Sending(), pending(), Accepted(wa_id=None if late else wa_id)
+    answer.wa_id = wa_id if late else answer.wa_id
 
-    await sending.send(live(FakeSender(Accepted(wa_id=wa_id))), message)
+    [outcome] = await sending.send(live(FakeSender(answer)), message)
 
+    assert outcome.status is MessageStatus.SENT
     assert sending.recorder.identities == dict.fromkeys(noted, message.claimed)
     assert sending.effects == []
+
+
+@simulated
+async def test_the_id_of_another_number_to_which_a_plugin_sent_is_not_that_of_the_person() -> None:
+    def redirect(message: OutgoingMessage) -> list[str]:
+        message.number = number_of(7)
+        return ["staging"]
+
+    sending = Sending(before_send=redirect)
+
+    await sending.send(live(FakeSender(Accepted(wa_id=number_of(7)[1:]))), pending())
+
+    assert sending.recorder.identities == {}
 
 
 # --- what a sender raises: the table of DESIGN section 4 ---------------------------------------------------------

@@ -424,6 +424,7 @@ def test_the_state_of_an_accepted_message_is_kept(meta: Meta, state: str) -> Non
     ("contact", "wa_id"),
     [
         pytest.param({"user_id": "US.1349"}, "US.1349", id="only-the-user-id"),
+        pytest.param({"input": "+62812", "wa_id": "62812", "user_id": ""}, "62812", id="no-user-id"),
         pytest.param({"input": "+62812", "wa_id": "62812", "user_id": "US.1349"}, "US.1349", id="beside-the-number"),
         pytest.param({"input": "55119", "wa_id": "5511", "user_id": "US.1349"}, "5511", id="beside-another-id"),
     ],

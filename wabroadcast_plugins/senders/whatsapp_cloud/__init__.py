@@ -238,7 +238,7 @@ def _wa_id_in(answer: object) -> str | None:
         case {"contacts": [dict() as contact, *_]}:
             wa_id, user_id = contact.get("wa_id"), contact.get("user_id")
             is_no_news = wa_id is None or wa_id == str(contact.get("input")).lstrip("+")
-            known_as = user_id if is_no_news and isinstance(user_id, str) else wa_id
+            known_as = user_id if is_no_news and user_id and isinstance(user_id, str) else wa_id
             return known_as if isinstance(known_as, str) else None
     return None
 
