@@ -1,4 +1,4 @@
-"""WhatsApp's ids of people whose id differs from their number: Brazil, Mexico, Argentina, hidden numbers.
+"""WhatsApp's ids of people that are not their numbers: those of Brazil, Mexico and Argentina, and business-scoped ids.
 
 They are stored beside the numbers, and the rules for numbers do not apply to them.
 """
@@ -31,7 +31,8 @@ def note_identities(conn: Connection, numbers: Mapping[str, str]) -> None:
 
 
 _ANSWERED_COLUMNS = json_columns(wa_id="TEXT", id="BIGINT")
-# Store the ids that WhatsApp gave in answer to messages. Input: :rows (JSON rows of _ANSWERED_COLUMNS).
+# Store the ids that WhatsApp gave in answer to messages, in the order of note_identities: transactions that lock the
+# same ids must not wait for each other. Input: :rows (JSON rows of _ANSWERED_COLUMNS).
 _SAVE_ANSWERED = dialects(
     """
     INSERT INTO identities (wa_id, number)
@@ -45,7 +46,7 @@ _SAVE_ANSWERED = dialects(
     """,
     sqlite={"columns": _ANSWERED_COLUMNS[0], "rows": LITE_ROWS, "order": "answered.wa_id"},
     postgresql={"columns": _ANSWERED_COLUMNS[1], "rows": POST_ROWS, "order": 'answered.wa_id COLLATE "C"'},
-)  # in the order of note_identities: transactions that lock the same ids must not wait for each other
+)
 
 
 def note_answered(conn: Connection, keys: Mapping[str, int]) -> None:
