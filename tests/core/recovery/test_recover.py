@@ -71,6 +71,7 @@ def _all_messages(broadcaster: Broadcaster, job_id: str) -> Iterator[MessageView
             return
 
 
+@pytest.mark.timed
 def test_after_a_worker_is_killed_only_requests_in_flight_are_unknown(
     broadcaster: Broadcaster, settings: Settings, tmp_path: Path
 ) -> None:
@@ -89,6 +90,7 @@ def test_after_a_worker_is_killed_only_requests_in_flight_are_unknown(
         check_none_lost_or_duplicated(broadcaster, gateway, job_id, in_flight=kills * BEGUN)
 
 
+@pytest.mark.timed
 def test_when_one_of_two_workers_is_killed_the_other_continues(
     broadcaster: Broadcaster, settings: Settings, tmp_path: Path
 ) -> None:
@@ -116,6 +118,7 @@ def test_a_worker_at_work_forgets_the_blocks_of_claims_that_have_ended(
 
 
 @ON_POSTGRESQL  # SQLite's lock may be frozen with the worker
+@pytest.mark.timed
 def test_a_frozen_worker_sends_no_message_that_another_worker_took(
     broadcaster: Broadcaster, settings: Settings, tmp_path: Path
 ) -> None:
