@@ -60,10 +60,14 @@ class ReadyMessages:
         self._waiting[pending.broadcast.id].appendleft(pending)
         self._count += 1
 
-    def take(self, count: int) -> list[PendingSend]:
-        """Remove and return up to ``count`` messages in the order in which they should be sent."""
+    def take(self, count: int, *, rated: bool = True) -> list[PendingSend]:
+        """Remove and return up to ``count`` messages in the order in which they should be sent.
+
+        :param rated: whether to take messages of broadcasts with a rate of their own too.
+        """
         taken: list[PendingSend] = []
-        for _, ranked in groupby(self._by_priority(), key=_rank_of):
+        allowed = [one for one in self._by_priority() if rated or one[0].broadcast.draft.rate is None]
+        for _, ranked in groupby(allowed, key=_rank_of):
             group = list(ranked)
             if len(group) == 1:
                 messages = group[0]

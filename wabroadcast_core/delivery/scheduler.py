@@ -98,7 +98,7 @@ class Scheduler:
             for slot, broadcast_id in zip(slots.times, slots.candidates, strict=True):
                 self._assign_to(broadcast_id, slot, shift=slots.shift)
             return
-        taken = self._queue.ready.take(len(slots.times))
+        taken = self._queue.ready.take(len(slots.times), rated=False)  # some may have become ready meanwhile
         self._queue.schedule(taken, slots.times, shift=slots.shift)
         for slot in slots.times[len(taken) :]:  # their messages were dropped meanwhile
             self._queue.release_slot(slot)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import itertools
 from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 import pytest
 import redis
@@ -19,6 +20,7 @@ from wabroadcast_core.delivery.scheduler import LONGEST_HOLD, PURGE_SECONDS, Sch
 from wabroadcast_core.delivery.slot_queue import SlotQueue
 from wabroadcast_core.models.connection import Limits
 from wabroadcast_core.models.pacing import Rate
+from wabroadcast_core.pacing.pace import Slots
 from wabroadcast_core.snapshots import BroadcastSnapshot, ConnectionSnapshot
 
 FIFTY = connection(limits=Limits(rate=Rate(messages=50)))
@@ -158,6 +160,30 @@ async def test_a_broadcast_with_a_rate_of_its_own_keeps_to_it_beside_one_without
     assert sum(one.broadcast is PLAIN for one in work.started) >= 6 * 20
     assert row.unused == []
     assert len(work.started) + len(work.given_back) == 6 * 28
+
+
+@simulated
+async def test_a_broadcast_that_joins_during_a_reservation_gets_no_slot_that_its_own_rate_does_not_know() -> None:
+    parts, row = with_row()
+    joining = messages_of(RATED, 4)
+    reserve = row.reserve
+
+    async with at_work(parts) as work:
+
+        async def reserve_while_it_joins(*arguments: Any, **options: Any) -> Slots:
+            reserved = await reserve(*arguments, **options)
+            work.queue.add_ready(joining)
+            joining.clear()
+            return reserved
+
+        row.reserve = reserve_while_it_joins  # type: ignore[method-assign]
+        work.queue.add_ready(messages_of(PLAIN, 10))
+        await asyncio.sleep(2)
+
+    rated = [one.slot for one in work.started if one.broadcast is RATED]
+    assert len(rated) == 4
+    assert min(after - before for before, after in itertools.pairwise(rated)) > 0.19
+    assert sum(one.broadcast is PLAIN for one in work.started) == 10
 
 
 # --- what goes back ----------------------------------------------------------------------------------------------
