@@ -98,7 +98,8 @@ class Scheduler:
             for slot, broadcast_id in zip(slots.times, slots.candidates, strict=True):
                 self._assign_to(broadcast_id, slot, shift=slots.shift)
             return
-        taken = self._queue.ready.take(len(slots.times), rated=False)  # some may have become ready meanwhile
+        # those with a rate of their own became ready after the request: these slots do not keep to their rates
+        taken = self._queue.ready.take(len(slots.times), rated=False)
         self._queue.schedule(taken, slots.times, shift=slots.shift)
         for slot in slots.times[len(taken) :]:  # their messages were dropped meanwhile
             self._queue.release_slot(slot)

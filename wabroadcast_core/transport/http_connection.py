@@ -115,12 +115,12 @@ class HttpConnection(asyncio.Protocol):
             self._transport.resume_reading()
         return part
 
-    def end_wait(self) -> None:
+    def expire(self) -> None:
         """End the exchange, because its time is over: what waits for the server fails."""
-        self._fail(self.time_out())
+        self._fail(self.time_out_error())
         self._wake()
 
-    def time_out(self) -> httpx.HTTPError:
+    def time_out_error(self) -> httpx.HTTPError:
         """Return the error of an exchange whose time is over."""
         if self.is_written:
             return httpx.ReadTimeout("no answer came in time")

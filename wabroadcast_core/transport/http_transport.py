@@ -49,7 +49,7 @@ class HttpTransport(httpx.AsyncBaseTransport):
         deadline = loop.time() + seconds
         connection = await self._pool.acquire(head.origin, seconds=min(connect_seconds, seconds))
         self._report_departure()
-        timer = loop.call_at(deadline, connection.end_wait)  # asyncio.timeout_at costs four times as much
+        timer = loop.call_at(deadline, connection.expire)  # asyncio.timeout_at costs four times as much
         try:
             await connection.send(head.with_length(body), body or b"", expects_body=head.method != "HEAD")
             await connection.read_head()
@@ -70,7 +70,7 @@ class HttpTransport(httpx.AsyncBaseTransport):
         except BaseException as error:
             self._pool.release(head.origin, connection)
             if isinstance(error, TimeoutError):
-                raise connection.time_out() from error
+                raise connection.time_out_error() from error
             raise
         stream = _AnswerStream(self._pool, head.origin, connection, seconds=limits.get("read"))
         return httpx.Response(connection.status, headers=connection.headers, stream=stream, request=request)

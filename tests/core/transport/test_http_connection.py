@@ -33,7 +33,7 @@ def test_a_request_counts_as_written_once_its_last_piece_is_on_its_way() -> None
         async with connected() as (connection, _):
             async with asyncio.timeout(10):
                 await connection.send(HEAD, bytes(2 * PIECE_BYTES))
-            connection.end_wait()
+            connection.expire()
             with pytest.raises(httpx.ReadTimeout):
                 await connection.read_head()
         return connection
@@ -44,7 +44,7 @@ def test_a_request_counts_as_written_once_its_last_piece_is_on_its_way() -> None
 def test_a_request_whose_time_is_over_before_its_last_piece_was_not_sent() -> None:
     async def write() -> HttpConnection:
         async with connected() as (connection, _):
-            asyncio.get_running_loop().call_later(0.05, connection.end_wait)
+            asyncio.get_running_loop().call_later(0.05, connection.expire)
             with pytest.raises(IncompleteRequestError, match="did not take the whole request"):
                 await connection.send(HEAD, bytes(3 * PIECE_BYTES))
         return connection
@@ -58,7 +58,7 @@ def test_a_connection_is_used_again_after_an_answer_in_time(*, is_late: bool) ->
         async with connected() as (connection, _):
             await connection.send(HEAD, b"")
             if is_late:
-                connection.end_wait()
+                connection.expire()
             connection.data_received(OK)
             await connection.read_head()
             assert await connection.read_part() == b'{"id":"1"}'
