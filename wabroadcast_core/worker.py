@@ -40,6 +40,7 @@ class Worker:
         )
         for worker, _ in self._consumer.worker_threads:
             worker.has_capacity = lambda: loop.has_capacity
+            worker.head_start = lambda: loop.head_start
             worker.is_stopping = self._consumer.stop_flag.is_set
         _silence_huey()
         self._consumer.start()
@@ -121,11 +122,18 @@ def _silence_huey() -> None:
 
 
 class _CapacityWorker(HueyWorker):  # type: ignore[misc]  # huey has no types
-    """A Huey thread that takes no task while this process runs all the turns it can; other processes take them."""
+    """A Huey thread that takes no task while this process runs all the turns it can; other processes take them.
+
+    While the process is busy, it takes only what the others have left.
+    """
 
     @staticmethod
     def has_capacity() -> bool:
         return True
+
+    @staticmethod
+    def head_start() -> float:
+        return 0.0
 
     @staticmethod
     def is_stopping() -> bool:
@@ -136,10 +144,18 @@ class _CapacityWorker(HueyWorker):  # type: ignore[misc]  # huey has no types
             super().initialize()
 
     def loop(self, now: object = None) -> None:
-        if self.has_capacity():
-            super().loop(now)
-        else:
+        if not self.has_capacity():
             time.sleep(FULL_WAIT)
+        elif (seconds := self.head_start()) == 0 or self._is_left_after(seconds):
+            super().loop(now)
+
+    def _is_left_after(self, seconds: float) -> bool:
+        """Return whether a task waits in the queue that no process has taken for so long."""
+        time.sleep(seconds)
+        try:
+            return bool(self.huey.pending_count())
+        except redis.RedisError:
+            return True  # to read the queue fails too, and Huey waits before it tries again
 
 
 class _EngineConsumer(Consumer):  # type: ignore[misc]  # huey has no types

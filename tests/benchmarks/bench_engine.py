@@ -1,4 +1,4 @@
-"""The engine alone, one worker process: a sender that answers at once, no pace; claim, blacklist, render, record."""
+"""The engine alone: a sender that answers at once, no pace; claim, blacklist, render, record."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import start_worker
+from tests.processes import running_workers, start_worker
 from tests.waiting import wait_for
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
@@ -55,6 +55,26 @@ def test_engine(broadcaster: Broadcaster, settings: Settings, database_url: str 
     print(f"\n{store}: prepare {MESSAGES / prepared:,.0f} recipients a second")
     print(f"{store}: engine alone {MESSAGES / took:,.0f} messages a second, {busy / MESSAGES * 1e6:.1f} us of CPU each")
     print(f"{store}: {redis_calls / MESSAGES:.4f} Redis calls a message, worker peak {resident:.0f} MB resident")
+
+
+def test_two_processes(broadcaster: Broadcaster, settings: Settings, database_url: str | None) -> None:
+    """A broadcast of its own connection for each of two worker processes, which may both begin in the same one."""
+    jobs = [submit_prepared(broadcaster, MESSAGES // 2 + place) for place in range(2)]
+    calls = _redis_calls(broadcaster)
+    with running_workers(settings, 2) as workers:
+        wait_for(lambda: _redis_calls(broadcaster) > calls + 40, what="the workers' start")
+        began, before = time.perf_counter(), [cpu_seconds(worker.pid) for worker in workers]
+        for place in range(2):
+            broadcaster.connections.resume(f"null-{MESSAGES // 2 + place}")
+        for job_id, _ in jobs:
+            wait_for(lambda: broadcaster.status(job_id).status == "completed", seconds=300, every=0.1)  # noqa: B023 - called at once
+        took = time.perf_counter() - began
+        busy = [cpu_seconds(worker.pid) - used for worker, used in zip(workers, before, strict=True)]
+
+    store, shares = "PostgreSQL" if database_url else "SQLite", [f"{share / sum(busy):.0%}" for share in busy]
+    print(
+        f"\n{store}: two processes {MESSAGES / took:,.0f} messages a second, of which they sent {' and '.join(shares)}"
+    )
 
 
 def test_turns(broadcaster: Broadcaster, settings: Settings, database_url: str | None) -> None:

@@ -1,16 +1,23 @@
-"""The log of Huey, which a worker quiets while Redis takes no calls, and only where there is a worker."""
+"""How a worker's threads take tasks from the queue, and what Huey logs of them."""
 
+import contextlib
 import logging
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import redis
-from huey import RedisHuey
+from huey import Huey, RedisHuey
 
 from tests.stores import ON_SQLITE
+from tests.waiting import wait_for
 from wabroadcast_core import Broadcaster, Settings, Worker
+from wabroadcast_core.queue.embedded import EmbeddedValkey
+from wabroadcast_core.queue.tasks import create_huey
+from wabroadcast_core.worker import _CapacityWorker
 
 DRAFT = {"name": "Promo", "message": {"type": "text", "text": "Halo"}}
 PEOPLE = [{"number": "0812-0000-1001"}]
@@ -55,3 +62,43 @@ def test_a_worker_drops_hueys_lines_about_redis_and_no_others(caplog: pytest.Log
     assert [record.exc_info and record.exc_info[0] for record in caplog.records if record.name == log.name] == [
         ValueError
     ]
+
+
+@contextlib.contextmanager
+def taking_tasks(huey: Huey, name: str, *, head_start: float = 0.0) -> Iterator[None]:
+    """A thread of a worker at work.
+
+    :param head_start: seconds for which it leaves the queue to others.
+    """
+    stop = threading.Event()
+    worker = _CapacityWorker(huey, stop, default_delay=0.1, max_delay=0.1, backoff=1.0)
+    worker.head_start = lambda: head_start  # type: ignore[method-assign]  # as a worker sets it
+
+    def work() -> None:
+        while not stop.is_set():
+            worker.loop()
+
+    thread = threading.Thread(target=work, name=name)
+    thread.start()
+    yield
+    stop.set()
+    thread.join()
+
+
+def test_a_busy_process_takes_only_the_tasks_that_others_leave(own_valkey: EmbeddedValkey) -> None:
+    client = redis.Redis.from_url(own_valkey.url)
+    huey, takers = create_huey("shared", client), list[str]()
+    task = huey.task(name="own_task")(lambda: takers.append(threading.current_thread().name))
+
+    with taking_tasks(huey, "busy", head_start=0.05):
+        for amount in range(1, 4):
+            task()
+            wait_for(lambda: len(takers) == amount, what="a task that nobody else takes")  # noqa: B023 - called at once
+        assert takers == ["busy"] * 3
+
+        with taking_tasks(huey, "idle"):
+            for amount in range(4, 14):
+                wait_for(lambda: client.info("clients")["blocked_clients"], what="the idle thread's reading")
+                task()
+                wait_for(lambda: len(takers) == amount, what="a task")  # noqa: B023 - called at once
+    assert takers[3:] == ["idle"] * 10

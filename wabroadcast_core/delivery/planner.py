@@ -80,6 +80,8 @@ class Planner:
     @property
     def _ends_at(self) -> float:
         """When the turn's time is up: later where a hand-over takes long, because Redis or the store is far away."""
+        if self._queue.is_handed_over:
+            return self._began_at
         seconds = min(HANDOVER_SHARE * self._handover_seconds, LONGEST_TURN)
         return self._began_at + max(self._resources.settings.turn_seconds, seconds)
 

@@ -32,6 +32,7 @@ class Turn:
         self._resources = resources
         self.connection_id = connection_id
         self.connection_name = "(not read yet)"
+        self.number = number
         self.name = f"{resources.lease.worker_id}.{number}"
         self.is_planning = False  # it will still see what is in the store now
         self._queue = SlotQueue(connection_id)
@@ -63,6 +64,16 @@ class Turn:
                 self._queue.end_claims()
                 await starting
                 await self._report_rest()
+
+    @property
+    def is_lasting(self) -> bool:
+        """Whether the turn plans until its time is up."""
+        return self.is_planning and not self._queue.is_handed_over
+
+    def hand_over(self) -> None:
+        """End the turn as soon as the connection's next one can follow it."""
+        self._queue.is_handed_over = True
+        self._queue.wake()
 
     def on_announcement(self, announcement: Announcement) -> None:
         """Drop the messages that must not start any more."""

@@ -35,6 +35,20 @@ class Turns:
         """Return how many turns are under way, counting ended ones whose last sends are not started yet."""
         return len(self._tasks)
 
+    @property
+    def planning(self) -> int:
+        """How many turns still claim messages, and are to go on with it."""
+        return len(self._lasting)
+
+    def hand_one_over(self) -> None:
+        """Let the oldest of several turns end, so that another process may take the connection's next one."""
+        if len(lasting := self._lasting) > 1:
+            min(lasting, key=lambda turn: turn.number).hand_over()
+
+    @property
+    def _lasting(self) -> list[Turn]:
+        return [turn for turns in self._turns.values() for turn in turns if turn.is_lasting]
+
     def start(self, connection_id: int) -> None:
         """Start a turn of a connection."""
         if self._resources.stopping.is_set():

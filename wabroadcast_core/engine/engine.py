@@ -16,6 +16,7 @@ from wabroadcast_core.context import Context
 from wabroadcast_core.control.announcements import listen
 from wabroadcast_core.engine.parts import EngineParts
 from wabroadcast_core.engine.turn_limit import TurnLimit
+from wabroadcast_core.engine.work_sharing import WorkSharing
 from wabroadcast_core.errors import UnavailableError
 from wabroadcast_core.metrics.catalogue import LOOP_LAG
 from wabroadcast_core.plugins.failure_reports import report_failures
@@ -36,6 +37,7 @@ class Engine:
         self._settings = context.settings
         self._parts = EngineParts(context)
         self._turn_limit = TurnLimit(context.settings.turns, on_lag=partial(context.meters.observe, LOOP_LAG))
+        self._sharing = WorkSharing(self._parts.turns)
         self.clock = self._parts.clock
 
     @property
@@ -47,6 +49,11 @@ class Engine:
     def most_turns(self) -> int:
         """How many turns can be under way at present without keeping each other from their slots."""
         return self._turn_limit.value
+
+    @property
+    def head_start(self) -> float:
+        """Seconds for which this process leaves the tasks in the queue to others that have more time."""
+        return self._sharing.head_start
 
     @property
     def is_redis_away(self) -> bool:
@@ -91,6 +98,7 @@ class Engine:
         )
         keep(parts.redis_return.watch, what="watching Redis")
         keep(lambda: self._turn_limit.follow(lambda: self.turns), what="limiting the turns")
+        keep(self._sharing.follow, what="sharing the work")
         keep(self._keep_lease, what="keeping the lease")
         recover_seconds = self._settings.recover_seconds
         for work, what, seconds in (

@@ -67,6 +67,11 @@ class EngineLoop:
         return engine is None or not (engine.is_redis_away or self.turns >= engine.most_turns)
 
     @property
+    def head_start(self) -> float:
+        """Seconds for which Huey's threads leave the queue to processes that are less busy than this one."""
+        return self._engine.head_start if self._engine is not None else 0.0
+
+    @property
     def fault(self) -> str | None:
         """Why this process must be restarted; None if it need not be."""
         if self._has_failed:

@@ -311,6 +311,21 @@ async def test_a_planner_ends_when_the_time_of_its_turn_is_up() -> None:
 
 
 @simulated
+async def test_a_planner_of_a_turn_that_is_handed_over_ends_before_its_time_is_up_and_without_a_gap() -> None:
+    async with at_work(FIFTY, seconds=0.3) as work:
+        await work.watch(WARM)
+        handed_over_at = work.parts.clock.now()
+        work.queue.is_handed_over = True
+        work.queue.wake()
+        await work.planning
+        ended_at, claimed = work.parts.clock.now(), work.queue.load
+
+    assert ended_at - handed_over_at < 1.0
+    assert work.planning.result().candidates  # the connection's next turn begins at once
+    assert 0 < claimed <= 50  # enough until it has its first messages
+
+
+@simulated
 async def test_a_planner_of_a_stopping_process_claims_nothing() -> None:
     parts = Parts()
     parts.stopping.set()

@@ -132,6 +132,38 @@ async def test_a_stop_waits_for_turns_no_longer_than_it_may() -> None:
     assert len(turns) == 0
 
 
+# --- turns that are handed over ----------------------------------------------------------------------------------
+
+
+@simulated
+async def test_the_oldest_of_several_turns_is_handed_over_and_never_the_last() -> None:
+    turns, [first, second, third] = blocked_turns(Parts(), 1, 2, 3)
+    for turn in (first, second, third):
+        turn.is_planning = True
+    alarm = first._queue.new_alarm()
+
+    turns.hand_one_over()
+    assert alarm.is_set()
+    assert [turn.is_lasting for turn in (first, second, third)] == [False, True, True]
+    assert turns.planning == 2
+
+    turns.hand_one_over()
+    turns.hand_one_over()
+    assert [turn.is_lasting for turn in (first, second, third)] == [False, False, True]
+    await turns.cancel()
+
+
+@simulated
+async def test_a_turn_that_plans_no_more_is_not_handed_over() -> None:
+    turns, [ending, planning] = blocked_turns(Parts(), 1, 2)
+    planning.is_planning = True
+
+    turns.hand_one_over()
+
+    assert (ending.is_lasting, planning.is_lasting) == (False, True)
+    await turns.cancel()
+
+
 # --- announcements -----------------------------------------------------------------------------------------------
 
 
