@@ -18,18 +18,30 @@ CONNECTIONS = 500
 TEXT = {"type": "text", "text": "Halo {{ name }}, kode Anda {{ code }}"}
 
 
-def people(amount: int) -> Iterator[dict[str, object]]:
-    return ({"number": f"0812{n:08d}", "name": f"Orang {n}", "variables": {"code": f"A{n}"}} for n in range(amount))
+def people(amount: int, *, first: int = 0) -> Iterator[dict[str, object]]:
+    places = range(first, first + amount)
+    return ({"number": f"0812{n:08d}", "name": f"Orang {n}", "variables": {"code": f"A{n}"}} for n in places)
 
 
 def submit_prepared(
-    broadcaster: Broadcaster, amount: int, *, name: str | None = None, draft: Mapping[str, object] = NULL
+    broadcaster: Broadcaster,
+    amount: int,
+    *,
+    name: str | None = None,
+    draft: Mapping[str, object] = NULL,
+    first: int = 0,
 ) -> tuple[str, float]:
-    """A broadcast whose audience is stored, on a paused connection. :returns: it, and the seconds of preparing."""
+    """A broadcast whose audience is stored, on a paused connection.
+
+    :param first: the place of the first person, so that other broadcasts have other people.
+    :returns: the broadcast, and the seconds of preparing.
+    """
     name = name or f"null-{amount}"
     broadcaster.connections.save(name, draft)
     broadcaster.connections.pause(name)
-    job_id = broadcaster.submit({"name": "bench", "connection": name, "message": TEXT}, people(amount)).job_id
+    job_id = broadcaster.submit(
+        {"name": "bench", "connection": name, "message": TEXT}, people(amount, first=first)
+    ).job_id
     broadcaster.context.redis.delete(broadcaster.tasks.huey.storage.queue_key)
     with broadcaster.context.database.read() as conn:
         key = conn.exec_driver_sql("SELECT max(id) FROM broadcasts").scalar_one()
