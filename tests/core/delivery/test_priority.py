@@ -52,7 +52,7 @@ def test_a_high_broadcast_overtakes_a_low_one_at_once(
     broadcaster: Broadcaster, worker: Worker, gateway: Gateway
 ) -> None:
     connect(broadcaster, gateway, "main", rate={"messages": 50})
-    low = submit(broadcaster, 20_000, priority="low")
+    low = submit(broadcaster, 2_000, priority="low")
     await_arrivals(gateway, 20)
 
     before = len(gateway.arrivals())
@@ -71,7 +71,7 @@ def test_broadcasts_of_one_rank_share_a_connection_evenly_at_every_moment(
     broadcaster: Broadcaster, worker: Worker, gateway: Gateway
 ) -> None:
     connect(broadcaster, gateway, "main", rate={"messages": 100})
-    jobs = [submit(broadcaster, 5_000) for _ in range(3)]
+    jobs = [submit(broadcaster, 1_000) for _ in range(3)]
     await_arrivals(gateway, 1, job_id=jobs[-1])
     begun = len(gateway.arrivals())
     await_arrivals(gateway, begun + 240)
@@ -90,7 +90,7 @@ def test_a_small_broadcast_does_not_wait_for_the_end_of_a_large_one(
     broadcaster: Broadcaster, worker: Worker, gateway: Gateway
 ) -> None:
     connect(broadcaster, gateway, "main", rate={"messages": 100})
-    big = submit(broadcaster, 20_000)
+    big = submit(broadcaster, 2_000)
     await_arrivals(gateway, 50)
 
     small = submit(broadcaster, 50)
