@@ -11,9 +11,6 @@ from pathlib import Path
 import nox
 
 PYTHONS = ("3.11", "3.12", "3.13")
-OLDEST = "3.11.2"  # that of Debian 12
-SYSTEM = Path("/usr/bin")
-PREFERRED = Path(".nox/pythons").absolute()  # links to interpreters that nox is to find before others
 LINTED = (".",)
 
 nox.needs_version = ">=2025.2.9"
@@ -47,38 +44,28 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 
 
 def find_pythons() -> list[str]:
-    """Return the versions that can make environments, and let nox find them.
-
-    The system's own comes first: most installations run on it, and its distribution optimized it. A pyenv shim on the
-    path may fail, because its version is not switched on: so each candidate is started, and pyenv's own folders are
-    searched last.
-    """
-    return [version for version in PYTHONS if any(map(_prefer, _candidates(version)))]
+    """Return the versions that run. A pyenv shim on the path may fail, because its version is not switched on: so each
+    candidate is started, and pyenv's own folders are searched next."""
+    return [version for version in PYTHONS if _find_python(version)]
 
 
-def _candidates(version: str) -> Iterator[Path]:
+def _find_python(version: str) -> bool:
     name = f"python{version}"
-    yield SYSTEM / name
-    if present := shutil.which(name):
-        yield Path(present)
+    if (present := shutil.which(name)) and _answers(Path(present)):
+        return True
     root = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser()
-    yield from root.glob(f"versions/{version}.*/bin/{name}")
+    for path in root.glob(f"versions/{version}.*/bin/{name}"):
+        if _answers(path):
+            os.environ["PATH"] = f"{path.parent}{os.pathsep}{os.environ['PATH']}"
+            return True
+    return False
 
 
-def _prefer(python: Path) -> bool:
-    """Let nox find this interpreter before others of its version. Return False if it makes no environments."""
+def _answers(path: Path) -> bool:
     try:
-        subprocess.run([python, "-c", "import ensurepip, venv"], capture_output=True, check=True, timeout=30)  # noqa: S603 - an interpreter
-    except (OSError, subprocess.SubprocessError):
+        return subprocess.run([path, "--version"], capture_output=True, check=False, timeout=30).returncode == 0  # noqa: S603 - an interpreter
+    except OSError:
         return False
-    PREFERRED.mkdir(parents=True, exist_ok=True)
-    link = PREFERRED / python.name
-    if python != link:
-        link.unlink(missing_ok=True)
-        link.symlink_to(python)
-    if str(PREFERRED) not in os.environ["PATH"].split(os.pathsep):
-        os.environ["PATH"] = f"{PREFERRED}{os.pathsep}{os.environ['PATH']}"
-    return True
 
 
 FOUND = find_pythons()
@@ -150,7 +137,7 @@ def lock(session: nox.Session) -> None:
     """Renew constraints.txt: the newest versions that fit, for all Pythons and systems."""
     session.install("uv")
     groups = ("--group", "tests", "--group", "types", "--group", "docs")
-    shape = ("--universal", "--python-version", OLDEST, "--no-annotate", "--no-header", "--no-emit-index-url")
+    shape = ("--universal", "--python-version", PYTHONS[0], "--no-annotate", "--no-header", "--no-emit-index-url")
     session.run("uv", "pip", "compile", "pyproject.toml", "--all-extras", *groups, *shape, "--upgrade", "-o", LOCKED)
 
 

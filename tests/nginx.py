@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.certificates import make_certificates
+from tests.ports import free_port
 from tests.waiting import wait_for
 
 PROGRAM: Final = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
@@ -52,7 +53,7 @@ class Nginx:
     def __init__(self, directory: Path, upstream: str, *, server: str = _DEFAULTS) -> None:
         certificates = make_certificates(directory)
         self.certificates: ssl.SSLContext = certificates.client
-        self._port = _free_port()
+        self._port = free_port()
         self._log = directory / "log"
         configuration = directory / "nginx.conf"
         configuration.write_text(
@@ -81,9 +82,3 @@ class Nginx:
         assert self._process.poll() is None, self._log.read_text()
         with socket.socket() as door:
             return door.connect_ex(("127.0.0.1", self._port)) == 0
-
-
-def _free_port() -> int:
-    with socket.socket() as door:
-        door.bind(("127.0.0.1", 0))
-        return int(door.getsockname()[1])

@@ -23,6 +23,7 @@ from tests.core.callbacks.harness import CallbackHarness, settings_for
 from tests.core.store.harness import StoreHarness
 from tests.forked_programs import run_program
 from tests.host.programs import Served
+from tests.ports import free_port
 from tests.receivers import SECRET
 from tests.waiting import wait_for
 from wabroadcast_core import Broadcaster
@@ -43,11 +44,6 @@ def clean_environment(**variables: str) -> dict[str, str]:
     inherited = {name: text for name, text in os.environ.items() if not name.startswith("WABROADCAST_")}
     path = f"{Path(sys.executable).parent}{os.pathsep}{inherited['PATH']}"
     return inherited | {"PATH": path, "PYTHONUNBUFFERED": "1"} | variables
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def run_new(words: list[str], *, directory: Path, environment: dict[str, str]) -> "subprocess.CompletedProcess[str]":

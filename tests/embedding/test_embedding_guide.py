@@ -11,8 +11,8 @@ from sqlalchemy import NullPool, create_engine, text
 from tests.embedding.guide import commands_of, files_of, read_pages, read_programs, shown_fields, table_of_fields
 from tests.embedding.terminal import Terminal
 from tests.host.programs import clean_environment
+from tests.ports import free_port
 from tests.servers import PostgresCluster
-from tests.test_readme import free_port
 from tests.waiting import wait_for
 from wabroadcast_core import FinishedMessage, MessageReceipt
 from wabroadcast_core.queue.embedded import EmbeddedValkey

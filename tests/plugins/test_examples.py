@@ -16,7 +16,7 @@ import pytest
 
 from tests.forked import ForkedProcess
 from tests.plugin_environments import PluginEnvironment
-from tests.test_readme import free_port
+from tests.ports import free_port
 from tests.waiting import wait_for
 from wabroadcast_core.testing import FakeProvider, ProviderAnswer, ProviderRequest
 

@@ -1,7 +1,6 @@
 """What does not belong together refuses to start: two Redis servers, two stores in a namespace, two secret keys."""
 
 import shutil
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ import redis
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
+from tests.ports import free_port
 from tests.stores import ON_SQLITE
 from tests.waiting import wait_for
 from wabroadcast_core import Settings
@@ -105,7 +105,7 @@ def test_a_replica_that_became_the_primary_is_used(
 ) -> None:
     replica = EmbeddedValkey(tmp_path / "replica")
     replica.start()
-    port = _free_port()
+    port = free_port()
     with redis.Redis.from_url(own_valkey.url) as primary_client, redis.Redis.from_url(replica.url) as client:
         primary_client.config_set("port", port)
         with _broadcaster(settings, redis_url=SecretStr(own_valkey.url)) as running:
@@ -185,9 +185,3 @@ def test_a_store_of_an_earlier_version_is_checked_by_its_connections(settings: S
 
     with pytest.raises(SetupError, match="another secret key"):
         _broadcaster(settings, secret_key=SecretStr(Fernet.generate_key().decode())).start()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

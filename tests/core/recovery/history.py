@@ -1,12 +1,12 @@
 """A Valkey whose data goes back in time: restored from a copy, or replaced by a replica that is behind."""
 
 import shutil
-import socket
 from pathlib import Path
 from typing import Protocol
 
 import redis
 
+from tests.ports import free_port
 from tests.waiting import wait_for
 from wabroadcast_core.queue.embedded import EmbeddedValkey
 
@@ -48,7 +48,7 @@ class Replica:
         self._server, self._replica = server, EmbeddedValkey(directory / "replica")
         self._replica.start()
         self._client = redis.Redis.from_url(self._replica.url)
-        port = _free_port()
+        port = free_port()
         with redis.Redis.from_url(server.url) as client:
             client.config_set("repl-diskless-sync-delay", 0)
             client.config_set("port", port)
@@ -67,10 +67,3 @@ class Replica:
 
     def _is_up(self) -> bool:
         return bool(self._client.info("replication")["master_link_status"] == "up")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

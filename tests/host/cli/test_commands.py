@@ -17,7 +17,7 @@ from host_litestar.cli.errors import RefusedError
 from host_litestar.cli.progress import describe_seconds
 from tests.host.cli.terminal import run_in_terminal
 from tests.host.programs import run_command
-from tests.test_readme import free_port
+from tests.ports import free_port
 
 TEXT = "Halo {{ name }}, kode {{ kode }}"
 
