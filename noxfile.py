@@ -11,6 +11,7 @@ from pathlib import Path
 import nox
 
 PYTHONS = ("3.11", "3.12", "3.13")
+OLDEST = "3.11.2"  # that of Debian 12
 LINTED = (".",)
 
 nox.needs_version = ">=2025.2.9"
@@ -137,7 +138,7 @@ def lock(session: nox.Session) -> None:
     """Renew constraints.txt: the newest versions that fit, for all Pythons and systems."""
     session.install("uv")
     groups = ("--group", "tests", "--group", "types", "--group", "docs")
-    shape = ("--universal", "--python-version", PYTHONS[0], "--no-annotate", "--no-header", "--no-emit-index-url")
+    shape = ("--universal", "--python-version", OLDEST, "--no-annotate", "--no-header", "--no-emit-index-url")
     session.run("uv", "pip", "compile", "pyproject.toml", "--all-extras", *groups, *shape, "--upgrade", "-o", LOCKED)
 
 
