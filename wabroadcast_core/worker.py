@@ -13,6 +13,7 @@ from huey.consumer import Worker as HueyWorker
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.engine.handlers import Handlers
 from wabroadcast_core.errors import WorkerFault
+from wabroadcast_core.queue.tasks import ClientStorage
 
 log = logging.getLogger(__name__)
 
@@ -127,6 +128,8 @@ class _CapacityWorker(HueyWorker):  # type: ignore[misc]  # huey has no types
     While the process is busy, it takes only what the others have left.
     """
 
+    _has_found = False  # whether the last look of a busy process found a task
+
     @staticmethod
     def has_capacity() -> bool:
         return True
@@ -146,16 +149,19 @@ class _CapacityWorker(HueyWorker):  # type: ignore[misc]  # huey has no types
     def loop(self, now: object = None) -> None:
         if not self.has_capacity():
             time.sleep(FULL_WAIT)
-        elif (seconds := self.head_start()) == 0 or self._is_left_after(seconds):
+        elif isinstance(self.huey.storage, ClientStorage) and (seconds := self.head_start()) > 0:
+            self._take_left(self.huey.storage, seconds, now)
+        else:
             super().loop(now)
 
-    def _is_left_after(self, seconds: float) -> bool:
-        """Return whether a task waits in the queue that no process has taken for so long."""
-        time.sleep(seconds)
-        try:
-            return bool(self.huey.pending_count())
-        except redis.RedisError:
-            return True  # to read the queue fails too, and Huey waits before it tries again
+    def _take_left(self, storage: ClientStorage, seconds: float, now: object) -> None:
+        """Take a task that no other process has taken. Wait before, unless the last look found one too."""
+        if not self._has_found and self.stop_flag.wait(seconds):
+            return
+        before = self.task_count
+        with storage.reading_at_once():
+            super().loop(now)
+        self._has_found = self.task_count > before
 
 
 class _EngineConsumer(Consumer):  # type: ignore[misc]  # huey has no types

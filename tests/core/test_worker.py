@@ -80,25 +80,37 @@ def taking_tasks(huey: Huey, name: str, *, head_start: float = 0.0) -> Iterator[
 
     thread = threading.Thread(target=work, name=name)
     thread.start()
-    yield
-    stop.set()
-    thread.join()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
+@pytest.mark.timed
 def test_a_busy_process_takes_only_the_tasks_that_others_leave(own_valkey: EmbeddedValkey) -> None:
     client = redis.Redis.from_url(own_valkey.url)
     huey, takers = create_huey("shared", client), list[str]()
     task = huey.task(name="own_task")(lambda: takers.append(threading.current_thread().name))
 
     with taking_tasks(huey, "busy", head_start=0.05):
-        for amount in range(1, 4):
+        task()
+        wait_for(lambda: len(takers) == 1, what="a task that nobody else takes")
+    with taking_tasks(huey, "busy", head_start=1.0), taking_tasks(huey, "idle"):
+        for amount in range(2, 12):
+            wait_for(lambda: client.info("clients")["blocked_clients"], what="the idle thread's reading")
             task()
-            wait_for(lambda: len(takers) == amount, what="a task that nobody else takes")  # noqa: B023 - called at once
-        assert takers == ["busy"] * 3
+            wait_for(lambda: len(takers) == amount, what="a task")  # noqa: B023 - called at once
+    assert takers == ["busy"] + ["idle"] * 10
 
-        with taking_tasks(huey, "idle"):
-            for amount in range(4, 14):
-                wait_for(lambda: client.info("clients")["blocked_clients"], what="the idle thread's reading")
-                task()
-                wait_for(lambda: len(takers) == amount, what="a task")  # noqa: B023 - called at once
-    assert takers[3:] == ["idle"] * 10
+
+def test_a_busy_process_waits_once_for_all_tasks_that_are_left(own_valkey: EmbeddedValkey) -> None:
+    huey, takers = create_huey("shared", redis.Redis.from_url(own_valkey.url)), list[int]()
+    task = huey.task(name="own_task")(takers.append)
+    for number in range(100):
+        task(number)
+
+    with taking_tasks(huey, "busy", head_start=1.0):
+        wait_for(lambda: len(takers) == 100, what="all tasks", seconds=60)  # a wait for each would take 100 s
+
+    assert takers == list(range(100))

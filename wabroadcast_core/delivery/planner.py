@@ -20,6 +20,7 @@ from wabroadcast_core.snapshots import ConnectionSnapshot
 log = logging.getLogger(__name__)
 
 HANDOVER_CALLS = 8  # to Redis, from the end of one turn to the first slot of the next
+IN_QUEUE = 0.1  # seconds that the next turn may lie in the queue, where all processes are busy
 HANDOVER_SHARE = 10  # a turn is at least so many times as long as the hand-over to the next one takes
 LONGEST_TURN = 15.0  # seconds
 LONGEST_DRAIN = 2.0  # seconds, from a turn's last claim to its hand-over
@@ -80,10 +81,11 @@ class Planner:
     @property
     def _ends_at(self) -> float:
         """When the turn's time is up: later where a hand-over takes long, because Redis or the store is far away."""
-        if self._queue.is_handed_over:
+        if self._queue.ends_early and not self._pace.is_paced:
             return self._began_at
-        seconds = min(HANDOVER_SHARE * self._handover_seconds, LONGEST_TURN)
-        return self._began_at + max(self._resources.settings.turn_seconds, seconds)
+        shortest = min(HANDOVER_SHARE * self._handover_seconds, LONGEST_TURN)
+        usual = 0.0 if self._queue.ends_early else self._resources.settings.turn_seconds
+        return self._began_at + max(usual, shortest)
 
     @property
     def _handover_seconds(self) -> float:
@@ -92,7 +94,7 @@ class Planner:
         if live is None:
             return 0.0
         look = self._resources.ledger.commit_seconds
-        return HANDOVER_CALLS * live.reserving.expect(now) + look + live.claiming.expect(now)
+        return IN_QUEUE + HANDOVER_CALLS * live.reserving.expect(now) + look + live.claiming.expect(now)
 
     async def _wait_for_handover(self) -> None:
         """Wait until what is claimed lasts no longer than the hand-over, or work of a higher priority may be due."""

@@ -22,7 +22,7 @@ class SlotQueue:
         self.live: LiveConnection | None = None  # through which they are sent
         self.ready = ReadyMessages()
         self.has_news = False  # new work may have come since the planner looked
-        self.is_handed_over = False  # the connection's next turn is to follow soon
+        self.ends_early = False  # the turn is to end before its time is up
         self.is_claiming = True  # more messages may become ready
         self.fresh: set[int] = set()  # broadcasts of which no message was sent yet, as they were last looked at
         self.next_slot = 0.0  # of the connection: no slot can be had before, as far as is known

@@ -26,15 +26,19 @@ class Turn:
     """One turn of a connection.
 
     :param number: of the turn in this process; with the worker's id it names the turn in Redis.
+    :param staying: has the turn in it while the turn plans and is not to end early.
     """
 
-    def __init__(self, resources: TurnResources, connection_id: int, number: int) -> None:
+    def __init__(
+        self, resources: TurnResources, connection_id: int, number: int, *, staying: set["Turn"] | None = None
+    ) -> None:
         self._resources = resources
         self.connection_id = connection_id
         self.connection_name = "(not read yet)"
         self.number = number
         self.name = f"{resources.lease.worker_id}.{number}"
         self.is_planning = False  # it will still see what is in the store now
+        self._staying = set() if staying is None else staying
         self._queue = SlotQueue(connection_id)
 
     async def run(self) -> None:
@@ -54,6 +58,7 @@ class Turn:
             await self._find_next_slot(due_work.connection)
         planner, scheduler = Planner(self._resources, self._queue, pace), Scheduler(self._resources, self._queue, pace)
         self.is_planning = True
+        self._staying.add(self)
         starting = asyncio.gather(scheduler.schedule(), Dispatcher(self._resources, self._queue).dispatch())
         try:
             await self._plan(planner, due_work)
@@ -65,14 +70,10 @@ class Turn:
                 await starting
                 await self._report_rest()
 
-    @property
-    def is_lasting(self) -> bool:
-        """Whether the turn plans until its time is up."""
-        return self.is_planning and not self._queue.is_handed_over
-
-    def hand_over(self) -> None:
-        """End the turn as soon as the connection's next one can follow it."""
-        self._queue.is_handed_over = True
+    def end_early(self) -> None:
+        """End before the turn's time is up, as soon as the connection's next turn can follow."""
+        self._staying.discard(self)
+        self._queue.ends_early = True
         self._queue.wake()
 
     def on_announcement(self, announcement: Announcement) -> None:
@@ -99,6 +100,7 @@ class Turn:
             due_work = await planner.plan(due_work)
         finally:
             self.is_planning = False
+            self._staying.discard(self)
             await self._give_lane_back()
         await self._queue_next_turn(due_work)
 

@@ -28,6 +28,7 @@ class Turns:
         self._resources = resources
         self._background = background
         self._turns: dict[int, set[Turn]] = {}
+        self._staying: set[Turn] = set()  # those that claim messages and are not to end early
         self._tasks: set[asyncio.Task[None]] = set()
         self._numbers = itertools.count(1)
 
@@ -36,24 +37,30 @@ class Turns:
         return len(self._tasks)
 
     @property
-    def planning(self) -> int:
-        """How many turns still claim messages, and are to go on with it."""
-        return len(self._lasting)
+    def staying_count(self) -> int:
+        """How many turns claim messages and are not to end early. Any thread may read this."""
+        return len(self._staying)
 
-    def hand_one_over(self) -> None:
-        """Let the oldest of several turns end, so that another process may take the connection's next one."""
-        if len(lasting := self._lasting) > 1:
-            min(lasting, key=lambda turn: turn.number).hand_over()
+    def has_staying(self, connection_id: int) -> bool:
+        """Return whether a connection has such a turn here."""
+        return not self._staying.isdisjoint(self._turns.get(connection_id, ()))
 
-    @property
-    def _lasting(self) -> list[Turn]:
-        return [turn for turns in self._turns.values() for turn in turns if turn.is_lasting]
+    def end_one_early(self) -> int | None:
+        """End the oldest of several such turns, so that another process may take the connection's next one.
+
+        :returns: the id of its connection; None if there are not several.
+        """
+        if len(self._staying) < 2:  # noqa: PLR2004 - several
+            return None
+        oldest = min(self._staying, key=lambda turn: turn.number)
+        oldest.end_early()
+        return oldest.connection_id
 
     def start(self, connection_id: int) -> None:
         """Start a turn of a connection."""
         if self._resources.stopping.is_set():
             return
-        turn = Turn(self._resources, connection_id, next(self._numbers))
+        turn = Turn(self._resources, connection_id, next(self._numbers), staying=self._staying)
         self._turns.setdefault(connection_id, set()).add(turn)
         task = asyncio.get_running_loop().create_task(self._run(turn))
         self._tasks.add(task)

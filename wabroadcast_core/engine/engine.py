@@ -52,7 +52,7 @@ class Engine:
 
     @property
     def head_start(self) -> float:
-        """Seconds for which this process leaves the tasks in the queue to others that have more time."""
+        """Seconds by which this process looks at the queue later than others. Any thread may read this."""
         return self._sharing.head_start
 
     @property

@@ -68,7 +68,7 @@ class EngineLoop:
 
     @property
     def head_start(self) -> float:
-        """Seconds for which Huey's threads leave the queue to processes that are less busy than this one."""
+        """Seconds by which Huey's threads look at the queue later than those of processes that are less busy."""
         return self._engine.head_start if self._engine is not None else 0.0
 
     @property

@@ -1,8 +1,8 @@
-"""How worker processes share the work: one that has time comes first.
+"""How worker processes share the work: a busy one leaves turns to those that have time.
 
-An interpreter uses one processor at a time. A process that needs more than half of one therefore lets the others look
-at the queue first, and hands its turns over one by one: a process that has time takes them, otherwise it gets them
-back.
+An interpreter uses one processor at a time. A process that needs more than half of one therefore looks at the queue
+later than the others, which wait there, and ends its turns early, one by one: a process that waits takes the
+connection's next turn. If none does, the turn comes back, and the pauses between such attempts grow.
 """
 
 import asyncio
@@ -10,9 +10,10 @@ import time
 from collections.abc import Callable
 from typing import Final, Protocol
 
-PERIOD: Final = 0.5  # seconds between two measurements, and between two turns that are handed over
+PERIOD: Final = 0.5  # seconds between two measurements, and at first between two turns that end early
+LONGEST_PAUSE: Final = 8.0  # seconds between two turns that end early, where no other process takes them
 BUSY: Final = 0.5  # of a processor
-HEAD_START: Final = 0.05  # seconds for each turn of a busy process, in which others take what waits
+HEAD_START: Final = 0.05  # seconds for each turn of a busy process, by which it looks at the queue later
 LONGEST_HEAD_START: Final = 0.1  # seconds; a turn begins that much later where all processes are busy
 
 
@@ -20,17 +21,21 @@ class SharedTurns(Protocol):
     """The turns under way, as the sharing uses them."""
 
     @property
-    def planning(self) -> int:
-        """How many of them claim messages."""
+    def staying_count(self) -> int:
+        """How many turns claim messages and are not to end early. Any thread may read this."""
         ...
 
-    def hand_one_over(self) -> None:
-        """Let one of several turns end early."""
+    def has_staying(self, connection_id: int) -> bool:
+        """Return whether a connection has such a turn here."""
+        ...
+
+    def end_one_early(self) -> int | None:
+        """End one of several such turns early; return the id of its connection."""
         ...
 
 
 class WorkSharing:
-    """The share that one process leaves to others.
+    """What one process leaves to others.
 
     :param cpu_seconds: returns the processor time that this process has used.
     """
@@ -39,14 +44,17 @@ class WorkSharing:
         self._turns = turns
         self._cpu_seconds = cpu_seconds
         self._is_busy = False
+        self._offered: int | None = None  # the connection whose turn ended early last
+        self._pause = PERIOD
+        self._next_at = 0.0
 
     @property
     def head_start(self) -> float:
-        """Seconds for which this process leaves the tasks in the queue to others."""
-        return min(HEAD_START * self._turns.planning, LONGEST_HEAD_START) if self._is_busy else 0.0
+        """Seconds by which this process looks at the queue later than others. Any thread may read this."""
+        return min(HEAD_START * self._turns.staying_count, LONGEST_HEAD_START) if self._is_busy else 0.0
 
     async def follow(self) -> None:
-        """Measure how busy the process is and hand turns over, until cancelled."""
+        """Measure how busy the process is and end turns early, until cancelled."""
         loop = asyncio.get_running_loop()
         used, measured_at = self._cpu_seconds(), loop.time()
         while True:
@@ -54,5 +62,12 @@ class WorkSharing:
             seconds, now = self._cpu_seconds(), loop.time()
             self._is_busy = seconds - used > BUSY * (now - measured_at)
             used, measured_at = seconds, now
-            if self._is_busy:
-                self._turns.hand_one_over()
+            if self._is_busy and now >= self._next_at:
+                self._offer_turn(now)
+
+    def _offer_turn(self, now: float) -> None:
+        """End a turn early. Wait longer for the next one if the last one came back."""
+        came_back = self._offered is not None and self._turns.has_staying(self._offered)
+        self._pause = min(2 * self._pause, LONGEST_PAUSE) if came_back else PERIOD
+        self._next_at = now + self._pause
+        self._offered = self._turns.end_one_early()

@@ -3,9 +3,11 @@
 A task may be lost, run twice or run late: the store has the record of the work that is due.
 """
 
+import contextlib
 import logging
 import math
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -75,7 +77,34 @@ class ClientStorage(PriorityRedisStorage):  # type: ignore[misc]  # huey has no 
 
     def __init__(self, name: str, *, client: Redis, **options: Any) -> None:
         self.redis_client = lambda **_: client
+        self._thread = threading.local()
         super().__init__(name, connection_pool=client.connection_pool, **options)
+
+    @contextlib.contextmanager
+    def reading_at_once(self) -> Iterator[None]:
+        """Return from :meth:`dequeue` at once in this thread, also if the queue is empty."""
+        self._thread.reads_at_once = True
+        try:
+            yield
+        finally:
+            self._thread.reads_at_once = False
+
+    @property
+    def blocking(self) -> bool:
+        """Whether a read waits for a task. Huey asks in the midst of one, and afterwards whether to wait itself."""
+        return self._is_blocking and not getattr(self._thread, "is_reading_at_once", False)
+
+    @blocking.setter
+    def blocking(self, is_blocking: bool) -> None:
+        self._is_blocking = is_blocking
+
+    def dequeue(self) -> bytes | None:
+        """Take the first task; None if there is none, or none comes within the time limit of a read."""
+        self._thread.is_reading_at_once = getattr(self._thread, "reads_at_once", False)
+        try:
+            return super().dequeue()  # type: ignore[no-any-return]  # huey has no types
+        finally:
+            self._thread.is_reading_at_once = False
 
 
 def create_huey(namespace: str, client: Redis) -> ClockedHuey:

@@ -311,18 +311,43 @@ async def test_a_planner_ends_when_the_time_of_its_turn_is_up() -> None:
 
 
 @simulated
-async def test_a_planner_of_a_turn_that_is_handed_over_ends_before_its_time_is_up_and_without_a_gap() -> None:
+async def test_a_turn_with_a_pace_that_ends_early_leaves_enough_for_the_hand_over() -> None:
     async with at_work(FIFTY, seconds=0.3) as work:
-        await work.watch(WARM)
-        handed_over_at = work.parts.clock.now()
-        work.queue.is_handed_over = True
+        await work.watch(2 * WARM)
+        asked_at = work.parts.clock.now()
+        work.queue.ends_early = True
         work.queue.wake()
-        await work.planning
+        due_work = await work.planning
         ended_at, claimed = work.parts.clock.now(), work.queue.load
 
-    assert ended_at - handed_over_at < 1.0
-    assert work.planning.result().candidates  # the connection's next turn begins at once
-    assert 0 < claimed <= 50  # enough until it has its first messages
+    assert ended_at - asked_at < 1.0  # its time is up in two minutes
+    assert due_work.candidates  # the connection's next turn begins at once
+    assert 0.3 * 50 <= claimed <= 50
+
+
+@simulated
+async def test_a_turn_with_a_pace_does_not_end_so_early_that_hand_overs_cost_it() -> None:
+    async with at_work(FIFTY, seconds=0.3) as work:
+        await work.watch(1)
+        work.queue.ends_early = True
+        work.queue.wake()
+        await work.planning
+        ended_at = work.parts.clock.now()
+
+    assert ended_at - START > 3  # ten times what the next turn needs for its first claim
+
+
+@simulated
+async def test_a_turn_without_a_pace_ends_early_at_once() -> None:
+    parts = Parts(settings=Settings(turn_seconds=100))
+    stock, _ = stocked(parts, connection())
+    stock.add(broadcast(), 1_000)
+    queue = SlotQueue(1)
+    queue.ends_early = True
+
+    await plan(parts, parts.ledger.due_work, queue)
+
+    assert (stock.claims, parts.clock.now()) == ([], START)
 
 
 @simulated

@@ -9,17 +9,22 @@ import redis
 from tests.core.fakes import FakeClaimer, Parts
 from tests.core.rows import START, broadcast, claimed, connection
 from tests.core.simulated import settle, simulated
+from tests.core.stock import stocked
 from wabroadcast_core.control.announcements import Announcement
 from wabroadcast_core.delivery.claims import DueWork
 from wabroadcast_core.delivery.turn import Turn
 from wabroadcast_core.delivery.turns import Turns
 from wabroadcast_core.errors import UnavailableError
+from wabroadcast_core.models.connection import Limits
+from wabroadcast_core.models.pacing import Rate
 from wabroadcast_core.models.status import MessageStatus
 from wabroadcast_core.outcomes.recorder import Result
 from wabroadcast_core.pacing.pace import Candidate
+from wabroadcast_core.settings import Settings
 from wabroadcast_core.store.outcomes import Outcome
 
 INACTIVE = DueWork(connection(active=False))
+FIFTY = connection(limits=Limits(rate=Rate(messages=50)))
 
 
 def turns_of(parts: Parts) -> Turns:
@@ -132,36 +137,40 @@ async def test_a_stop_waits_for_turns_no_longer_than_it_may() -> None:
     assert len(turns) == 0
 
 
-# --- turns that are handed over ----------------------------------------------------------------------------------
+# --- turns that end early ----------------------------------------------------------------------------------------
 
 
 @simulated
-async def test_the_oldest_of_several_turns_is_handed_over_and_never_the_last() -> None:
+async def test_the_oldest_of_several_turns_ends_early_and_never_the_last() -> None:
     turns, [first, second, third] = blocked_turns(Parts(), 1, 2, 3)
-    for turn in (first, second, third):
-        turn.is_planning = True
+    turns._staying.update((first, second, third))
     alarm = first._queue.new_alarm()
 
-    turns.hand_one_over()
+    assert turns.end_one_early() == 1
     assert alarm.is_set()
-    assert [turn.is_lasting for turn in (first, second, third)] == [False, True, True]
-    assert turns.planning == 2
+    assert [turn._queue.ends_early for turn in (first, second, third)] == [True, False, False]
+    assert (turns.staying_count, turns.has_staying(1), turns.has_staying(2)) == (2, False, True)
 
-    turns.hand_one_over()
-    turns.hand_one_over()
-    assert [turn.is_lasting for turn in (first, second, third)] == [False, False, True]
+    assert turns.end_one_early() == 2
+    assert turns.end_one_early() is None
+    assert third._queue.ends_early is False
     await turns.cancel()
 
 
 @simulated
-async def test_a_turn_that_plans_no_more_is_not_handed_over() -> None:
-    turns, [ending, planning] = blocked_turns(Parts(), 1, 2)
-    planning.is_planning = True
+async def test_a_turn_stays_while_it_plans() -> None:
+    parts = Parts(settings=Settings(turn_seconds=2))
+    stock, _ = stocked(parts, FIFTY)
+    stock.add(broadcast(), 1_000)
+    turns = turns_of(parts)
 
-    turns.hand_one_over()
+    turns.start(1)
+    before = turns.staying_count
+    await asyncio.sleep(1)
+    assert (before, turns.staying_count) == (0, 1)
 
-    assert (ending.is_lasting, planning.is_lasting) == (False, True)
-    await turns.cancel()
+    await asyncio.sleep(5)
+    assert turns.staying_count == 0
 
 
 # --- announcements -----------------------------------------------------------------------------------------------

@@ -14,7 +14,14 @@ from tests.stores import ON_SQLITE
 from tests.waiting import wait_for
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
-from wabroadcast_core.engine.work_sharing import BUSY, HEAD_START, LONGEST_HEAD_START, PERIOD, WorkSharing
+from wabroadcast_core.engine.work_sharing import (
+    BUSY,
+    HEAD_START,
+    LONGEST_HEAD_START,
+    LONGEST_PAUSE,
+    PERIOD,
+    WorkSharing,
+)
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.models.status import BroadcastStatus
 from wabroadcast_core.testing import senders as null_plugin
@@ -44,12 +51,20 @@ def submit_to(broadcaster: Broadcaster, name: str) -> str:
 
 
 class FakeTurns:
-    def __init__(self, planning: int = 2) -> None:
-        self.planning = planning
-        self.handed_over = 0
+    """:param come_back: whether turns that end early come back to this process."""
 
-    def hand_one_over(self) -> None:
-        self.handed_over += 1
+    def __init__(self, staying_count: int = 2, *, come_back: bool = False) -> None:
+        self.staying_count = staying_count
+        self.ended = 0
+        self._come_back = come_back
+
+    def has_staying(self, connection_id: int) -> bool:
+        assert connection_id == 1
+        return self._come_back
+
+    def end_one_early(self) -> int | None:
+        self.ended += 1
+        return 1
 
 
 def sharing_of(turns: FakeTurns, *, share: float) -> WorkSharing:
@@ -64,26 +79,39 @@ async def follow(sharing: WorkSharing, *, periods: float) -> None:
 
 
 @simulated
-async def test_a_process_with_time_hands_nothing_over_and_takes_what_comes() -> None:
+async def test_a_process_with_time_ends_no_turn_early_and_takes_what_comes() -> None:
     turns = FakeTurns()
     sharing = sharing_of(turns, share=BUSY - 0.1)
 
     await follow(sharing, periods=10.5)
 
-    assert (turns.handed_over, sharing.head_start) == (0, 0.0)
+    assert (turns.ended, sharing.head_start) == (0, 0.0)
 
 
 @simulated
-async def test_a_busy_process_hands_over_one_turn_in_each_period() -> None:
+async def test_a_busy_process_ends_one_turn_early_in_each_period() -> None:
     turns = FakeTurns()
 
     await follow(sharing_of(turns, share=BUSY + 0.1), periods=4.5)
 
-    assert turns.handed_over == 4
+    assert turns.ended == 4
+
+
+@simulated
+async def test_a_busy_process_whose_turns_come_back_ends_fewer_and_fewer_early() -> None:
+    turns = FakeTurns(come_back=True)
+    following = asyncio.create_task(sharing_of(turns, share=1.0).follow())
+
+    await asyncio.sleep((1 + 1 + 2 + 4 + 0.5) * PERIOD)  # the pauses double
+    assert turns.ended == 4
+
+    await asyncio.sleep(100 * LONGEST_PAUSE)
+    assert turns.ended <= 4 + 100 + 2
+    following.cancel()
 
 
 @pytest.mark.parametrize(
-    ("planning", "seconds"),
+    ("staying", "seconds"),
     [
         pytest.param(0, 0.0, id="none"),
         pytest.param(1, HEAD_START, id="one"),
@@ -91,10 +119,8 @@ async def test_a_busy_process_hands_over_one_turn_in_each_period() -> None:
     ],
 )
 @simulated
-async def test_the_more_turns_a_busy_process_has_the_longer_it_leaves_the_queue_to_others(
-    planning: int, seconds: float
-) -> None:
-    sharing = sharing_of(FakeTurns(planning), share=1.0)
+async def test_the_more_turns_a_busy_process_has_the_later_it_looks_at_the_queue(staying: int, seconds: float) -> None:
+    sharing = sharing_of(FakeTurns(staying), share=1.0)
 
     await follow(sharing, periods=1.5)
 
@@ -109,7 +135,7 @@ async def test_a_process_that_has_time_again_takes_what_comes() -> None:
 
     await follow(sharing, periods=2.5)
 
-    assert (turns.handed_over, sharing.head_start) == (1, 0.0)
+    assert (turns.ended, sharing.head_start) == (1, 0.0)
 
 
 @ON_SQLITE
