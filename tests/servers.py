@@ -7,6 +7,7 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import NullPool, create_engine, make_url
 
@@ -48,6 +49,7 @@ class PostgresCluster:
             shutil.chown(self._directory, self._user)
         self._databases = 0
         self._free_stores: list[str] = []
+        self._emptying: dict[str, Any] = {}  # psycopg's connections by URL: a new one costs more than to empty a store
 
     def start(self) -> None:
         data = self._directory / "data"
@@ -59,6 +61,8 @@ class PostgresCluster:
         self._run("pg_ctl", "-D", str(data), "-l", log, "-o", options, "-w", "start")
 
     def stop(self) -> None:
+        for conn in self._emptying.values():
+            conn.close()
         self.kill()
         shutil.rmtree(self._directory, ignore_errors=True)
 
@@ -99,8 +103,20 @@ class PostgresCluster:
 
     def _empty(self, url: str) -> None:
         """Empty the tables that were written to; whatever is still connected loses its connection."""
+        import psycopg
+
         others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        self._execute(str(make_url(url).database), f"SELECT pg_terminate_backend(pid) {others}", _EMPTY)
+        while True:
+            if url not in self._emptying:
+                place = f"host={self._directory} user=postgres dbname={make_url(url).database}"
+                self._emptying[url] = psycopg.connect(place, autocommit=True)
+            try:
+                self._emptying[url].execute(f"SELECT pg_terminate_backend(pid) {others}")
+                self._emptying[url].execute(_EMPTY)
+            except psycopg.OperationalError:  # a test has ended the server or its sessions
+                self._emptying.pop(url).close()
+            else:
+                return
 
     def _execute(self, database: str, *statements: str) -> None:
         db_engine = create_engine(self._url(database), isolation_level="AUTOCOMMIT", poolclass=NullPool)
