@@ -52,6 +52,8 @@ def _show(path: Path) -> bytes:
 
     A process that opens and closes a file loses the locks that it has on it, and SQLite locks the index.
     """
+    if not path.exists():  # as after every stop in order
+        return b""
     try:
         return subprocess.run(["cat", path], capture_output=True, check=False).stdout  # noqa: S603, S607 - no shell
     except OSError:
