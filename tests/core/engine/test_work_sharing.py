@@ -26,7 +26,7 @@ from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.models.status import BroadcastStatus
 from wabroadcast_core.testing import senders as null_plugin
 
-MESSAGES = 400  # of each of two connections
+MESSAGES = 300  # of each of two connections
 SEND_COST = 0.004  # seconds of a processor
 
 
