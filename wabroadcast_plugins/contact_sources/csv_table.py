@@ -135,7 +135,7 @@ class _Lines:
 def _check_row(cells: Sequence[str], lines: _Lines, dialect: Dialect) -> Sequence[str] | DamagedRow:
     """Return an unusual row as it is, or as a damaged one."""
     if _holds_rows(lines.row, dialect):
-        return DamagedRow(_split(lines.push_back_all_but_first(), dialect), _OPEN_QUOTE)
+        return DamagedRow(_split(lines.push_back_all_but_first(), dialect)[:MOST_COLUMNS], _OPEN_QUOTE)
     if len(cells) > MOST_COLUMNS:
         return DamagedRow(cells[:MOST_COLUMNS], _MANY_COLUMNS)
     ends_quotation = lines.in_split_quotation and any(_QUOTE in line for line in lines.row)
@@ -182,7 +182,7 @@ def _report_refused_row(lines: _Lines, dialect: Dialect, *, row: int) -> Damaged
             reason = Sentence("long_cell_because", "{fault}: {reason}", fault=_LONG_CELL, reason=reason)
         raise FileError(reason, row=row, column=None if column is None else str(column + 1))
     if reason == _STRAY_QUOTE:
-        return DamagedRow(_split(lines.push_back_all_but_first(), dialect), reason, column)
+        return DamagedRow(_split(lines.push_back_all_but_first(), dialect)[:MOST_COLUMNS], reason, column)
     return DamagedRow([cell[:_SHOWN_CHARACTERS] for cell in _split(text, dialect)[:MOST_COLUMNS]], reason, column)
 
 
