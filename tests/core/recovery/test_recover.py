@@ -193,7 +193,7 @@ def test_no_message_is_sent_while_redis_is_away_and_all_are_sent_when_it_is_back
 def test_work_is_queued_again_when_all_redis_keys_are_deleted(
     settings: Settings, own_valkey: EmbeddedValkey, tmp_path: Path
 ) -> None:
-    mine = settings.model_copy(update={"redis_url": _secret(own_valkey.url)})
+    mine = settings.model_copy(update={"redis_url": _secret(own_valkey.url), "lease_seconds": 10.0})
     with Broadcaster(mine, plugins=[gateway_plugin]) as broadcaster, Gateway(_made(tmp_path / "gw")) as gateway:
         job_id = submit_paced(broadcaster, gateway, amount=200, rate=RATE)
         with start_worker(mine), start_worker(mine):
