@@ -1,4 +1,4 @@
-"""Ports for programs that are told which one to use."""
+"""Free ports for programs that take theirs from an argument."""
 
 import contextlib
 import secrets

@@ -95,7 +95,7 @@ def test_a_busy_process_takes_only_the_tasks_that_others_leave(own_valkey: Embed
 
     with taking_tasks(huey, "busy", head_start=0.05):
         task()
-        wait_for(lambda: len(takers) == 1, what="a task that nobody else takes")
+        wait_for(lambda: len(takers) == 1, what="the task")
     with taking_tasks(huey, "busy", head_start=1.0), taking_tasks(huey, "idle"):
         for amount in range(2, 12):
             wait_for(lambda: client.info("clients")["blocked_clients"], what="the idle thread's reading")

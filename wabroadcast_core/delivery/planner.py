@@ -80,7 +80,10 @@ class Planner:
 
     @property
     def _ends_at(self) -> float:
-        """When the turn's time is up: later where a hand-over takes long, because Redis or the store is far away."""
+        """When the turn's time is up: later where a hand-over takes long, because Redis or the store is far away.
+
+        A turn that ends early has no usual length. Only a pace would lose by hand-overs that come too often.
+        """
         if self._queue.ends_early and not self._pace.is_paced:
             return self._began_at
         shortest = min(HANDOVER_SHARE * self._handover_seconds, LONGEST_TURN)

@@ -31,7 +31,7 @@ SEND_COST = 0.004  # seconds of a processor
 
 
 async def costly_send(_: object, message: OutgoingMessage) -> Accepted:
-    """Compute for a while, and say in which process."""
+    """Compute for a while, and put the id of the process into that of the message."""
     until = time.thread_time() + SEND_COST
     while time.thread_time() < until:
         pass
