@@ -1,9 +1,9 @@
 """Export of the contact book as a file that our own import reads: number, name, tags, then a column per variable.
 
-The contacts are read twice: first, inside the database, for the names of their variables, then for the rows, a page at
-a time. A variable that is added between the two reads is left out. Of more variables than a file has columns, the file
-has those that most contacts have. An import of the file restores numbers, names and tags unchanged, and variables as
-texts; an empty value and None are both restored as no value.
+The contacts are read twice, a page at a time: first, inside the database, for the names of their variables, then for
+the rows. A variable that is added between the two reads is left out. Of more variables than a file has columns, the
+file has those that most contacts have. An import of the file restores numbers, names and tags unchanged, and variables
+as texts; an empty value and None are both restored as no value.
 """
 
 import json
@@ -38,8 +38,7 @@ def contact_table(database: Database, *, tag: str | None, query: str | None) -> 
     :returns: the rows page by page; the first page is the header alone. Of more variables than a file has columns it
         has those that most contacts have.
     """
-    with database.read() as conn:
-        found = contact_store.variable_names(conn, tag=tag, query=query, limit=MOST_VARIABLES + len(OWN_COLUMNS) + 1)
+    found = contact_store.variable_names(database, tag=tag, query=query)
     names = [name for name in found if name not in OWN_COLUMNS]
     if len(names) > MOST_VARIABLES:
         log.warning(

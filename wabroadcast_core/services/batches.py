@@ -1,8 +1,7 @@
 """The batches of a broadcast: how far each of them is."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
-from itertools import groupby
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from wabroadcast_core.context import Context
@@ -35,13 +34,8 @@ class Batches(ABC):
                 return Page(items=[], total=0, page=page, page_size=page_size)
             first = (page - 1) * page_size
             counts = message_store.count_batches(conn, row["id"], first=first, end=first + page_size)
-        items = [_view(row, *batch, interval=batching.interval_seconds) for batch in _by_batch(counts)]
+        items = [_view(row, *batch, interval=batching.interval_seconds) for batch in counts.items()]
         return Page(items=items, total=last + 1, page=page, page_size=page_size)
-
-
-def _by_batch(counts: Iterable[Any]) -> Iterable[tuple[int, dict[str, int]]]:
-    for batch, rows in groupby(counts, key=lambda row: row.batch):
-        yield batch, {row.status: row.amount for row in rows}
 
 
 def _view(row: Mapping[Any, Any], batch: int, counts: dict[str, int], *, interval: float) -> BatchView:

@@ -1,13 +1,14 @@
 """The contact book: contacts and their variables. Many contacts are stored by one call."""
 
 import heapq
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, islice
 from operator import itemgetter
 from typing import Any, TypeAlias
 
-from sqlalchemy import JSON, Connection, RowMapping, Select, cast, delete, func, select, text
+from sqlalchemy import Connection, RowMapping, Select, delete, func, select, text
 
 from wabroadcast_core.models.contact import fold_tag
 from wabroadcast_core.models.recipient import AudienceRow, Scalar
@@ -126,17 +127,34 @@ def contact_pages(
     return _pages(database, _stream_ids(database, chosen, key))
 
 
-def variable_names(conn: Connection, *, tag: str | None = None, query: str | None = None, limit: int) -> list[str]:
-    """Return the names of the variables of these contacts, at most ``limit``, those that most contacts have first."""
-    if conn.dialect.name == "sqlite":
-        each = func.json_each(contacts.c.variables).table_valued("key", name="each")
-    else:
-        each = func.json_object_keys(cast(contacts.c.variables, JSON)).table_valued("key", name="each")
-        each = each.render_derived()
-    names = select(each.c.key).select_from(contacts.join(each, text("true"))).group_by(each.c.key)
-    if tag is not None or query:
-        names = names.where(contacts.c.id.in_(_select_ids(tag, query)[0]))
-    return list(conn.execute(names.order_by(func.count().desc(), each.c.key).limit(limit)).scalars())
+# Count the contacts that have each variable. Input: :ids (JSON array). Output: the name of the variable, amount.
+_VARIABLES = dialects(
+    "SELECT {name}, count(*) FROM contacts, {names} WHERE contacts.id IN (SELECT {ids}) GROUP BY {name}",
+    sqlite={
+        "name": "found.key",
+        "names": "json_each(variables) AS found",
+        "ids": "each.value FROM json_each(:ids) AS each",
+    },
+    postgresql={
+        "name": "found.name",
+        "names": "json_object_keys(CAST(variables AS json)) AS found(name)",
+        "ids": "CAST(each.value AS BIGINT) FROM json_array_elements_text(CAST(:ids AS json)) AS each(value)",
+    },
+)
+
+
+def variable_names(database: Database, *, tag: str | None = None, query: str | None = None) -> list[str]:
+    """Return the names of the variables of these contacts, those that most contacts have first.
+
+    They are counted page by page: SQLite sorts what it groups, in memory.
+    """
+    amounts = Counter[str]()
+    chosen, key = _select_ids(tag, query)
+    keys = _stream_ids(database, chosen, key)
+    while page := list(islice(keys, PAGE)):
+        with database.read() as conn:
+            amounts.update(dict(conn.execute(_VARIABLES.of(conn), {"ids": as_json(page)}).all()))
+    return sorted(amounts, key=lambda name: (-amounts[name], name))
 
 
 # The recipients of contacts, in the order of ids. Input: :ids (JSON array). Output: number, name, variables.

@@ -1,5 +1,6 @@
 """Imports of contact files: the progress of each, and its rejected rows."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -9,6 +10,8 @@ from wabroadcast_core.models.contact import OPEN_IMPORTS, ImportStatus
 from wabroadcast_core.sentences import write_text
 from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, as_json, dialects, json_columns
 from wabroadcast_core.store.tables import import_rejections, imports
+
+COUNTED = 50_000  # rejected rows that one statement counts
 
 Rejection: TypeAlias = tuple[int, str | None, str, str]
 """Row number, column, reason, cells (a JSON array)."""
@@ -134,7 +137,17 @@ def rejections_of(conn: Connection, key: str, *, after: int = -1, limit: int) ->
 
 
 def reasons_of(conn: Connection, key: str) -> dict[str, int]:
-    """Return the number of rejected rows, by reason, the most frequent reason first."""
-    column = import_rejections.c.reason
-    statement = select(column, func.count()).where(import_rejections.c.import_id == key).group_by(column)
-    return dict(conn.execute(statement.order_by(func.count().desc(), column)).all())
+    """Return the number of rejected rows, by reason, the most frequent reason first.
+
+    They are counted page by page: SQLite sorts what it groups, in memory.
+    """
+    amounts = Counter[str]()
+    after: int | None = -1
+    while after is not None:
+        page = select(import_rejections.c.row, import_rejections.c.reason)
+        page = page.where(import_rejections.c.import_id == key, import_rejections.c.row > after)
+        rows = page.order_by(import_rejections.c.row).limit(COUNTED).subquery()
+        found = conn.execute(select(rows.c.reason, func.count(), func.max(rows.c.row)).group_by(rows.c.reason)).all()
+        amounts.update({reason: amount for reason, amount, _ in found})
+        after = max((last for _, _, last in found), default=None)
+    return dict(sorted(amounts.items(), key=lambda item: (-item[1], item[0])))

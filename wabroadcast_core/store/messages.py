@@ -4,12 +4,12 @@ The counters of a broadcast change in the same transaction as its messages: ever
 another status adds this to ``changes``.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, RowMapping, Select, func, select, text
+from sqlalchemy import Connection, RowMapping, Select, func, select, text
 
 from wabroadcast_core.models.status import LONGEST_REASON, OPEN_MESSAGES, MessageStatus, ReceiptKind
 from wabroadcast_core.store.changes import Changes
@@ -21,6 +21,7 @@ from wabroadcast_core.store.tables import messages
 POSITION_BITS = 32
 MOST_DIGITS = 10  # of a position in decimal
 ANY_ROUTE = 0
+COUNTED = 100_000  # messages that one statement counts
 
 FAILED_FOR = "failed for "
 
@@ -227,20 +228,29 @@ def batch_exists(conn: Connection, *, broadcast_id: int, batch: int) -> bool:
 
 
 # Count the messages of some batches of a broadcast, without those that are skipped.
-# Input: :low and :high (the range of its keys), :first and :end (of the batches). Output: batch, status, amount.
+# Input: :low and :high (a range of keys), :first and :end (of the batches). Output: batch, status, amount.
 _BATCH_COUNTS = text(
     """
     SELECT batch, status, count(*) AS amount FROM messages
     WHERE id >= :low AND id < :high AND batch >= :first AND batch < :end AND status != 'skipped'
-    GROUP BY batch, status ORDER BY batch, status
+    GROUP BY batch, status
     """
 )
 
 
-def count_batches(conn: Connection, broadcast_id: int, *, first: int, end: int) -> Sequence[Row[Any]]:
-    """Return the number of messages by batch and status, of the batches from ``first`` up to ``end``."""
+def count_batches(conn: Connection, broadcast_id: int, *, first: int, end: int) -> dict[int, Counter[str]]:
+    """Return the number of messages by status of each batch from ``first`` up to ``end``, in their order.
+
+    They are counted part by part: SQLite sorts what it groups, in memory.
+    """
     low, high = message_key(broadcast_id, 0), message_key(broadcast_id + 1, 0)
-    return conn.execute(_BATCH_COUNTS, {"low": low, "high": high, "first": first, "end": end}).all()
+    last = conn.execute(select(func.max(messages.c.id)).where(messages.c.id >= low, messages.c.id < high)).scalar_one()
+    batches = defaultdict[int, Counter[str]](Counter)
+    for start in () if last is None else range(low, last + 1, COUNTED):
+        part = {"low": start, "high": min(start + COUNTED, high), "first": first, "end": end}
+        for batch, status, amount in conn.execute(_BATCH_COUNTS, part):
+            batches[batch][status] += amount
+    return dict(sorted(batches.items()))
 
 
 def last_batch(conn: Connection, broadcast_id: int) -> int | None:

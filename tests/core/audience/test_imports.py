@@ -113,6 +113,20 @@ def test_damaged_rows_are_reported_and_the_others_are_imported(broadcaster: Broa
     assert sum(report.reasons.values()) == 4
 
 
+@pytest.mark.parametrize("part", [1, 2, import_store.COUNTED])
+def test_the_reasons_of_rejected_rows_are_counted(
+    broadcaster: Broadcaster, part: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_store, "COUNTED", part)
+    numbers = ("081234567890", "", "kantor", "rumah", "", "toko", "12", "")
+    file = "Nama;HP\n" + "".join(f"Budi;{number}\n" for number in numbers)
+
+    report = broadcaster.contacts.import_file(upload(broadcaster, file))
+
+    counted = [("contains no phone number", 3), ("empty", 3), ("too short", 1)]
+    assert list(report.reasons.items()) == counted
+
+
 def test_a_row_has_no_more_tags_than_a_call(broadcaster: Broadcaster) -> None:
     file = "".join(f"Budi;08123456789{count % 10};{','.join(map(str, range(count)))}\n" for count in (100, 101))
 

@@ -9,6 +9,7 @@ from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.errors import NotFoundError
 from wabroadcast_core.services.batches import _state_of
 from wabroadcast_core.services.lookups import broadcast_row
+from wabroadcast_core.store import messages as message_store
 
 
 @pytest.fixture
@@ -87,7 +88,11 @@ def test_the_messages_to_a_number_have_the_rows_of_their_file_if_asked_for(broad
     assert [message.row for message in broadcaster.messages_to("0812-0000-1001", job_id=job_id).items] == [None, None]
 
 
-def test_the_batches_of_a_broadcast_are_counted_without_those_that_are_skipped(broadcaster: Broadcaster) -> None:
+@pytest.mark.parametrize("part", [1, 3, message_store.COUNTED])
+def test_the_batches_of_a_broadcast_are_counted_without_those_that_are_skipped(
+    broadcaster: Broadcaster, part: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(message_store, "COUNTED", part)
     people = [*_people(4), {"number": "12"}, *_people(6)[4:]]
     job_id = _prepared(broadcaster, people, batching={"size": 2, "intervalSeconds": 600})
 
