@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import URL, Connection, Engine, Pool, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, NoSuchModuleError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.schema import CreateSchema
 
 from wabroadcast_core.errors import InputError, SetupError, UnavailableError
@@ -188,8 +189,12 @@ class Database:
             conn.execute(text("SELECT set_config('lock_timeout', :time, true)"), {"time": f"{int(seconds * 1000)}ms"})
 
     def close(self) -> None:
-        """Dispose of the SQLAlchemy engine, unless it is the host's."""
+        """Dispose of the SQLAlchemy engine, unless it is the host's.
+
+        A transaction that another thread is still in goes on to its end; its connection is closed then.
+        """
         if self._owned:
+            event.listen(self.db_engine.pool, "checkin", _close_returned)
             self.db_engine.dispose()
 
     def _after_fork(self) -> None:
@@ -282,6 +287,11 @@ def _configure_sqlite(driver: Any, _record: Any) -> None:
         "journal_size_limit=134217728",  # bytes
     ):
         driver.execute(f"PRAGMA {pragma}")
+
+
+def _close_returned(_driver: Any, record: ConnectionPoolEntry) -> None:
+    """Close a connection that returns to its pool after the pool was disposed of, which would keep it open."""
+    record.invalidate()
 
 
 def _fold_value(value: Any) -> str | None:

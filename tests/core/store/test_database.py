@@ -1,6 +1,7 @@
 """Access to the store: migrations that match the tables, translated errors, transactions repeated after deadlocks."""
 
 import sqlite3
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -349,3 +350,24 @@ def test_a_failed_transaction_changes_nothing(harness: StoreHarness) -> None:
         harness.database.transact(break_off)
 
     assert harness.broadcast(key)["name"] == "Test"
+
+
+def test_a_transaction_that_outlasts_the_close_leaves_no_connection_open(
+    database_url: str | None, tmp_path: Path
+) -> None:
+    database = open_database(database_url, sqlite_path=tmp_path / "closed.db")
+
+    with database.read() as conn:
+        driver: Any = conn.connection.driver_connection
+        database.close()
+        assert conn.execute(text("SELECT 1")).scalar_one() == 1
+
+    with pytest.raises(driver_errors(driver), match="closed"):
+        driver.execute("SELECT 1")
+
+
+def driver_errors(driver: Any) -> type[Exception]:
+    """Return the base class of the errors of a connection's driver."""
+    module = sys.modules[type(driver).__module__.partition(".")[0]]
+    errors: type[Exception] = module.Error
+    return errors
