@@ -18,6 +18,7 @@ from host_litestar.doctor.findings import Finding, Level, exit_status
 from tests.host.installations import install
 from tests.host.programs import Served
 from tests.receivers import SECRET
+from tests.waiting import wait_for
 from wabroadcast_core import Settings, WebhookRequest
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.queue.embedded import EmbeddedValkey
@@ -287,6 +288,8 @@ def test_the_command_prints_json_and_sets_the_exit_status(installed: Settings, c
 
 
 def test_a_server_is_examined_over_its_api(server: Served) -> None:
+    wait_for(lambda: "wabroadcast_workers_alive 1" in server.get("/metrics").text, what="the start of its worker")
+
     done = server.command("doctor", "--remote")
 
     assert done.returncode == 0, done.stdout
