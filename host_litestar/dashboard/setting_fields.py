@@ -25,6 +25,8 @@ class Setting:
     :param schema: without references and without the null of what may be left out.
     :param is_nullable: whether it may be left out altogether.
     :param definitions: the schemas that references name.
+    :param followed: the references that led to it.
+    :param repeats: whether one of them is followed again: a form of fields would have no end.
     """
 
     path: str
@@ -32,6 +34,8 @@ class Setting:
     definitions: Schema
     is_required: bool = False
     is_nullable: bool = False
+    followed: frozenset[str] = frozenset()
+    repeats: bool = False
 
     @property
     def name(self) -> str:
@@ -60,6 +64,8 @@ class Setting:
     def kind(self) -> Kind:
         """How it is entered."""
         schema = self.schema
+        if self.repeats:
+            return "json"
         if "enum" in schema or "const" in schema:
             return "choice"
         if any(one in schema for one in ONE_OF):
@@ -118,7 +124,7 @@ class Setting:
 
     def item(self, at: int) -> "Setting":
         """Return an item of a list."""
-        return setting_of(f"{self.path}.{at}", self.schema["items"], self.definitions)
+        return setting_of(f"{self.path}.{at}", self.schema["items"], self.definitions, followed=self.followed)
 
     def _kind_of_object(self) -> Kind:
         if "properties" in self.schema:
@@ -129,6 +135,8 @@ class Setting:
         )
 
     def _kind_of_list(self) -> Kind:
+        if self.item(0).repeats:
+            return "json"
         items = _found(self.schema.get("items", {}), self.definitions)
         if items.get("type") == "string":
             return "lines"
@@ -137,23 +145,55 @@ class Setting:
     def _parts_of(self, schema: Schema) -> "Iterator[Setting]":
         required = schema.get("required", ())
         for name, part in schema.get("properties", {}).items():
-            yield setting_of(f"{self.path}.{name}", part, self.definitions, is_required=name in required)
+            yield setting_of(
+                f"{self.path}.{name}",
+                part,
+                self.definitions,
+                is_required=name in required,
+                followed=self.followed,
+            )
 
 
-def setting_of(path: str, schema: Schema, definitions: Schema, *, is_required: bool = False) -> Setting:
-    """Return the setting of a schema."""
+def setting_of(
+    path: str,
+    schema: Schema,
+    definitions: Schema,
+    *,
+    is_required: bool = False,
+    followed: frozenset[str] = frozenset(),
+) -> Setting:
+    """Return the setting of a schema.
+
+    :param followed: the references that led to it.
+    """
+    references = _references_of(schema)
     found = _found(schema, definitions)
     choices = [_found(one, definitions) for one in found.get("anyOf", ())]
     others = [one for one in choices if one.get("type") != "null"]
     is_nullable = len(others) < len(choices)
     if is_nullable and len(others) == 1:
+        references = frozenset().union(*map(_references_of, schema.get("anyOf", ())), references)
         found = {**others[0], **{name: value for name, value in found.items() if name != "anyOf"}}
-    return Setting(path, found, definitions, is_required=is_required, is_nullable=is_nullable)
+    return Setting(
+        path,
+        found,
+        definitions,
+        is_required=is_required,
+        is_nullable=is_nullable,
+        followed=followed | references,
+        repeats=bool(followed & references),
+    )
 
 
 def settings_of(schema: Schema) -> list[Setting]:
     """Return the settings of a connection by the schema of its kind."""
     return setting_of("settings", schema, schema.get("$defs", {})).parts
+
+
+def _references_of(schema: Schema) -> frozenset[str]:
+    """Return the references by which a schema, or its variants, are found."""
+    own = schema.get("$ref")
+    return frozenset([*([own] if own else []), *schema.get("discriminator", {}).get("mapping", {}).values()])
 
 
 def _found(schema: Schema, definitions: Schema) -> Schema:

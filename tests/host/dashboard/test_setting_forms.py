@@ -1,6 +1,6 @@
 """Forms drawn from the schemas of senders: what is stored is shown, and what is shown can be saved again."""
 
-from typing import Any
+from typing import Annotated, Any, Literal, TypeAlias
 
 import pytest
 from pydantic import BaseModel, Field, SecretStr
@@ -190,3 +190,54 @@ def test_empty_rows_of_limits_are_ignored_and_unit_and_comma_are_read() -> None:
     found = read_limits(sent)
 
     assert found == {"quotas": [{"messages": "50", "perSeconds": 5_400.0}], "rate": {"perSeconds": 1.0}}
+
+
+class Leaf(BaseModel):
+    kind: Literal["leaf"] = "leaf"
+    word: str
+
+
+class Branch(BaseModel):
+    kind: Literal["branch"] = "branch"
+    left: "Rule"
+    right: "Rule"
+
+
+Rule: TypeAlias = Annotated[Leaf | Branch, Field(discriminator="kind")]
+
+
+class Tree(BaseModel):
+    """Settings that contain settings like themselves, directly and by way of others."""
+
+    name: str
+    parent: "Tree | None" = None
+    children: list["Tree"] = []
+    rule: Rule | None = None
+    key: SecretStr | None = None
+
+
+def test_settings_that_contain_themselves_are_entered_as_json_within() -> None:
+    fields = fields_of(Tree)
+
+    kinds = {part.path: part.kind for field in fields for part in (field, *field.parts)}
+
+    assert {path.removeprefix("settings."): kind for path, kind in kinds.items()} == {
+        "name": "text",
+        "parent": "json",
+        "children": "json",
+        "rule": "group",
+        "rule.kind": "choice",
+        "rule.word": "text",
+        "rule.left": "json",
+        "rule.right": "json",
+        "key": "text",
+    }
+    assert {field.name for field in fields if field.is_secret} == {"parent", "children", "key"}
+
+
+def test_settings_that_contain_themselves_are_the_same_after_a_form() -> None:
+    leaf = {"kind": "leaf", "word": "a"}
+    settings = {"name": "root", "rule": {"kind": "branch", "left": leaf, "right": {**leaf, "word": "b"}}}
+    fields = fields_of(Tree)
+
+    assert read_values(fields, write_values(fields, settings)) == settings
