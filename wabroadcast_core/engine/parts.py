@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 
 from wabroadcast_core.background import BackgroundTasks
 from wabroadcast_core.callbacks.deliveries import CallbackDeliveries
@@ -214,7 +215,7 @@ class EngineParts:
 
     def _on_completed(self, keys: Sequence[int]) -> None:
         """Notify the plugins of completed broadcasts. Called in a store thread, which no plugin may hold."""
-        self._loop.call_soon_threadsafe(self.notices.add, self._context.changed, keys)
+        self._loop.call_soon_threadsafe(partial(self.notices.add, self._context.changed, keys, always=True))
 
     def _on_receipts(self, applied: Sequence[AppliedReceipt]) -> None:
         """Notify the plugins of applied receipts. Called in a store thread, which no plugin may hold."""

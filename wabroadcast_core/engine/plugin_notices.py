@@ -11,6 +11,7 @@ from wabroadcast_core.background import BackgroundTasks
 log = logging.getLogger(__name__)
 
 MOST_AT_ONCE: Final = 1_000  # items of one call, which must end in the time that a plugin has
+MOST_WAITING: Final = 100_000  # items: more of them, for plugins that cannot keep up, would fill the memory
 
 Item = TypeVar("Item")
 
@@ -19,21 +20,28 @@ class PluginNotices:
     """Calls plugins on a thread, one call at a time.
 
     Items that are added during a call wait. Those of one kind that follow each other are joined to a call of at most
-    ``MOST_AT_ONCE`` items, so a slow plugin gets fewer and larger calls.
+    ``MOST_AT_ONCE`` items, so a slow plugin gets fewer and larger calls. While ``MOST_WAITING`` items wait,
+    new ones are not passed on.
     """
 
     def __init__(self) -> None:
         self._waiting: deque[tuple[Callable[[Sequence[Any]], None], list[Any]]] = deque()
+        self._count = 0  # of the items that wait
+        self._missed = 0  # items that were not passed on since the plugins could keep up last
         self._tasks = BackgroundTasks("notifying the plugins")
         self._is_calling = False
 
-    def add(self, call: Callable[[Sequence[Item]], None], items: Sequence[Item]) -> None:
+    def add(self, call: Callable[[Sequence[Item]], None], items: Sequence[Item], *, always: bool = False) -> None:
         """Pass items to the plugins after all that came before. Called on the event loop.
 
         :param call: calls the plugins with items, on a thread; an exception that it raises is logged.
+        :param always: whether these are few, and are passed on however many wait.
         """
-        for start in range(0, len(items), MOST_AT_ONCE):
-            self._add_piece(call, items[start : start + MOST_AT_ONCE])
+        taken = items if always else items[: max(0, MOST_WAITING - self._count)]
+        self._note_missed(len(items) - len(taken))
+        for start in range(0, len(taken), MOST_AT_ONCE):
+            self._add_piece(call, taken[start : start + MOST_AT_ONCE])
+        self._count += len(taken)
         if not self._is_calling:
             self._is_calling = True
             self._tasks.spawn(self._call_all())
@@ -42,9 +50,19 @@ class PluginNotices:
         """Wait until all items were passed on, at most ``within`` seconds."""
         await self._tasks.wait(within=within)
         if self._waiting:
+            log.warning("%d items were not passed to the plugins in time", self._count)
+
+    def _note_missed(self, amount: int) -> None:
+        if amount and not self._missed:
             log.warning(
-                "%d items were not passed to the plugins in time", sum(len(items) for _, items in self._waiting)
+                "the plugins cannot keep up: %d items wait for them, and new ones are not passed on", MOST_WAITING
             )
+        self._missed += amount
+
+    def _note_room(self) -> None:
+        if self._missed and self._count <= MOST_WAITING // 2:
+            log.warning("%d items were not passed to the plugins, which could not keep up", self._missed)
+            self._missed = 0
 
     def _add_piece(self, call: Callable[[Sequence[Any]], None], items: Sequence[Any]) -> None:
         last_call, waiting = self._waiting[-1] if self._waiting else (None, [])
@@ -57,6 +75,8 @@ class PluginNotices:
         try:
             while self._waiting:
                 call, items = self._waiting.popleft()
+                self._count -= len(items)
+                self._note_room()
                 try:
                     await asyncio.to_thread(call, items)
                 except Exception:

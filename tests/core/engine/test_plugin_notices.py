@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from wabroadcast_core.engine import plugin_notices
 from wabroadcast_core.engine.plugin_notices import MOST_AT_ONCE, PluginNotices
 
 LONG = 30.0
@@ -73,6 +74,30 @@ def test_a_slow_plugin_gets_no_call_that_grows_without_end(plugin: Plugin) -> No
     changed = [len(items) for name, items in plugin.calls if name == "changed"]
     assert finished == [1, MOST_AT_ONCE, MOST_AT_ONCE, MOST_AT_ONCE // 2]
     assert changed == [MOST_AT_ONCE, MOST_AT_ONCE, 1]
+
+
+def test_what_plugins_miss_that_cannot_keep_up_is_counted_in_the_log(
+    plugin: Plugin, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plugin_notices, "MOST_WAITING", 10)
+
+    async def notify() -> None:
+        notices = PluginNotices()
+        notices.add(plugin.finished, [0])
+        assert await asyncio.to_thread(plugin.is_called.wait, LONG)
+        for _ in range(3):
+            notices.add(plugin.finished, [1] * 6)
+        notices.add(plugin.changed, [2], always=True)
+        assert caplog.text.count("the plugins cannot keep up: 10 items wait for them") == 1
+        plugin.may_end.set()
+        await notices.wait(within=LONG)
+        notices.add(plugin.finished, [3])
+        await notices.wait(within=LONG)
+
+    asyncio.run(notify())
+
+    assert plugin.calls == [("finished", [0]), ("finished", [1] * 10), ("changed", [2]), ("finished", [3])]
+    assert caplog.text.count("8 items were not passed to the plugins, which could not keep up") == 1
 
 
 def test_a_call_that_fails_is_logged_and_the_next_one_is_made(plugin: Plugin, caplog: pytest.LogCaptureFixture) -> None:
