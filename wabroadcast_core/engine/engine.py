@@ -16,7 +16,7 @@ from wabroadcast_core.context import Context
 from wabroadcast_core.control.announcements import listen
 from wabroadcast_core.engine.parts import EngineParts
 from wabroadcast_core.engine.turn_limit import TurnLimit
-from wabroadcast_core.engine.work_sharing import WorkSharing
+from wabroadcast_core.engine.work_sharing import WorkSharing, usable_processor
 from wabroadcast_core.errors import UnavailableError
 from wabroadcast_core.metrics.catalogue import LOOP_LAG
 from wabroadcast_core.plugins.failure_reports import report_failures
@@ -37,7 +37,7 @@ class Engine:
         self._settings = context.settings
         self._parts = EngineParts(context)
         self._turn_limit = TurnLimit(context.settings.turns, on_lag=partial(context.meters.observe, LOOP_LAG))
-        self._sharing = WorkSharing(self._parts.turns)
+        self._sharing = WorkSharing(self._parts.turns, processor=usable_processor())
         self.clock = self._parts.clock
 
     @property

@@ -5,6 +5,7 @@ import contextlib
 import os
 import time
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +22,7 @@ from wabroadcast_core.engine.work_sharing import (
     LONGEST_PAUSE,
     PERIOD,
     WorkSharing,
+    usable_processor,
 )
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.models.status import BroadcastStatus
@@ -95,6 +97,35 @@ async def test_a_busy_process_ends_one_turn_early_in_each_period() -> None:
     await follow(sharing_of(turns, share=BUSY + 0.1), periods=4.5)
 
     assert turns.ended == 4
+
+
+@pytest.mark.parametrize(("used", "ended"), [(BUSY / 2 + 0.05, 4), (BUSY / 2 - 0.05, 0)])
+@simulated
+async def test_what_is_busy_depends_on_what_a_container_may_use(used: float, ended: int) -> None:
+    turns = FakeTurns()
+    sharing = WorkSharing(turns, cpu_seconds=lambda: used * asyncio.get_running_loop().time(), processor=0.5)
+
+    await follow(sharing, periods=4.5)
+
+    assert turns.ended == ended
+
+
+@pytest.mark.parametrize(
+    ("limit", "usable"),
+    [
+        ("max 100000\n", 1.0),
+        ("50000 100000\n", 0.5),
+        ("400000 100000\n", 1.0),
+        ("", 1.0),
+        ("nonsense", 1.0),
+        (None, 1.0),
+    ],
+)
+def test_the_limit_of_a_container_is_read(tmp_path: Path, limit: str | None, usable: float) -> None:
+    if limit is not None:
+        (tmp_path / "cpu.max").write_text(limit)
+
+    assert usable_processor(tmp_path / "cpu.max") == usable
 
 
 @simulated
