@@ -69,7 +69,7 @@ class Setting:
         if "enum" in schema or "const" in schema:
             return "choice"
         if any(one in schema for one in ONE_OF):
-            return "group" if "discriminator" in schema else "value"
+            return "value" if "discriminator" not in schema else "group" if self._has_plain_variants else "json"
         match schema.get("type"):
             case "object":
                 return self._kind_of_object()
@@ -105,8 +105,9 @@ class Setting:
         if "discriminator" not in self.schema:
             return list(self._parts_of(self.schema))
         by_name: dict[str, Setting] = {}
-        for variant in self.variants.values():
-            by_name |= {part.name: part for part in self._parts_of(variant) if part.name not in by_name}
+        for value, variant in self.variants.items():
+            parts = self._parts_of(variant, reference=self._references_by_value[value])
+            by_name |= {part.name: part for part in parts if part.name not in by_name}
         chooser = self.schema["discriminator"]["propertyName"]
         choice = Setting(f"{self.path}.{chooser}", {"enum": list(self.variants)}, self.definitions, is_required=True)
         return [choice, *(part for name, part in by_name.items() if name != chooser)]
@@ -114,8 +115,18 @@ class Setting:
     @property
     def variants(self) -> dict[str, Schema]:
         """The variants of a group, by the value that chooses one."""
+        references = self._references_by_value
+        return {value: _found({"$ref": reference}, self.definitions) for value, reference in references.items()}
+
+    @property
+    def _references_by_value(self) -> Mapping[str, str]:
         mapping: Mapping[str, str] = self.schema.get("discriminator", {}).get("mapping", {})
-        return {value: _found({"$ref": reference}, self.definitions) for value, reference in mapping.items()}
+        return mapping
+
+    @property
+    def _has_plain_variants(self) -> bool:
+        """Whether no variant has variants itself."""
+        return len(_variants_of(self.schema)) == len(self._references_by_value)
 
     def variants_of(self, part: "Setting") -> list[str]:
         """Return the variants that have a part; none if all have it."""
@@ -124,7 +135,8 @@ class Setting:
 
     def item(self, at: int) -> "Setting":
         """Return an item of a list."""
-        return setting_of(f"{self.path}.{at}", self.schema["items"], self.definitions, followed=self.followed)
+        items = self.schema.get("items", {})
+        return setting_of(f"{self.path}.{at}", items, self.definitions, followed=self.followed)
 
     def _kind_of_object(self) -> Kind:
         if "properties" in self.schema:
@@ -142,7 +154,12 @@ class Setting:
             return "lines"
         return "list" if "properties" in items else "json"
 
-    def _parts_of(self, schema: Schema) -> "Iterator[Setting]":
+    def _parts_of(self, schema: Schema, *, reference: str | None = None) -> "Iterator[Setting]":
+        """Yield the settings of a group.
+
+        :param reference: that of the variant whose schema this is.
+        """
+        followed = self.followed | ({reference} if reference else set())
         required = schema.get("required", ())
         for name, part in schema.get("properties", {}).items():
             yield setting_of(
@@ -150,7 +167,7 @@ class Setting:
                 part,
                 self.definitions,
                 is_required=name in required,
-                followed=self.followed,
+                followed=followed,
             )
 
 
@@ -166,14 +183,15 @@ def setting_of(
 
     :param followed: the references that led to it.
     """
-    references = _references_of(schema)
-    found = _found(schema, definitions)
-    choices = [_found(one, definitions) for one in found.get("anyOf", ())]
-    others = [one for one in choices if one.get("type") != "null"]
+    found, forms = _found(schema, definitions), [schema]
+    choices = found.get("anyOf", ())
+    others = [one for one in choices if _found(one, definitions).get("type") != "null"]
     is_nullable = len(others) < len(choices)
     if is_nullable and len(others) == 1:
-        references = frozenset().union(*map(_references_of, schema.get("anyOf", ())), references)
-        found = {**others[0], **{name: value for name, value in found.items() if name != "anyOf"}}
+        forms += others
+        own = {name: value for name, value in found.items() if name != "anyOf"}
+        found = {**_found(others[0], definitions), **own}
+    references = {one["$ref"] for one in forms if "$ref" in one}
     return Setting(
         path,
         found,
@@ -181,7 +199,7 @@ def setting_of(
         is_required=is_required,
         is_nullable=is_nullable,
         followed=followed | references,
-        repeats=bool(followed & references),
+        repeats=not followed.isdisjoint({*references, *_variants_of(found)}),
     )
 
 
@@ -190,10 +208,10 @@ def settings_of(schema: Schema) -> list[Setting]:
     return setting_of("settings", schema, schema.get("$defs", {})).parts
 
 
-def _references_of(schema: Schema) -> frozenset[str]:
-    """Return the references by which a schema, or its variants, are found."""
-    own = schema.get("$ref")
-    return frozenset([*([own] if own else []), *schema.get("discriminator", {}).get("mapping", {}).values()])
+def _variants_of(schema: Schema) -> list[str]:
+    """Return the references to the variants of a schema."""
+    mapping = schema.get("discriminator", {}).get("mapping", {})
+    return [one for one in mapping.values() if isinstance(one, str)]
 
 
 def _found(schema: Schema, definitions: Schema) -> Schema:

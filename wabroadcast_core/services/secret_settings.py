@@ -26,7 +26,12 @@ def _text(alias: object) -> str | None:
     return alias if isinstance(alias, str) else None
 
 
-def _holds_secret(annotation: Any) -> bool:
+def _holds_secret(annotation: Any, around: frozenset[type] = frozenset()) -> bool:
+    """Return whether a value of this type holds a secret.
+
+    :param around: the models around it: one may contain itself.
+    """
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return any(_holds_secret(field.annotation) for field in annotation.model_fields.values())
-    return annotation in {SecretStr, SecretBytes} or any(map(_holds_secret, get_args(annotation)))
+        inside = [] if annotation in around else [field.annotation for field in annotation.model_fields.values()]
+        return any(_holds_secret(each, around | {annotation}) for each in inside)
+    return annotation in {SecretStr, SecretBytes} or any(_holds_secret(each, around) for each in get_args(annotation))

@@ -241,3 +241,50 @@ def test_settings_that_contain_themselves_are_the_same_after_a_form() -> None:
     fields = fields_of(Tree)
 
     assert read_values(fields, write_values(fields, settings)) == settings
+
+
+class Both(BaseModel):
+    kind: Literal["both"] = "both"
+    first: Leaf
+    others: list[Leaf] = []
+
+
+class Pale(BaseModel):
+    kind: Literal["paint"] = "paint"
+    shade: Literal["pale"] = "pale"
+
+
+class Dark(BaseModel):
+    kind: Literal["paint"] = "paint"
+    shade: Literal["dark"] = "dark"
+
+
+Paint: TypeAlias = Annotated[Pale | Dark, Field(discriminator="shade")]
+
+
+class Shapes(BaseModel):
+    """Settings of forms that are rare, and contain no settings like themselves."""
+
+    twice: Annotated[Leaf | Both, Field(discriminator="kind")]
+    gap: tuple[float, float] = (1.0, 2.0)
+    leaves: list[Leaf] = []
+    leaf: Leaf | None = None
+    surface: Annotated[Leaf | Paint, Field(discriminator="kind")] = Leaf(word="bare")
+
+
+def test_a_variant_that_another_variant_contains_has_fields_of_its_own() -> None:
+    fields = {field.name: field for field in fields_of(Shapes)}
+
+    assert {name: field.kind for name, field in fields.items()} == {
+        "twice": "group",
+        "gap": "json",
+        "leaves": "list",
+        "leaf": "group",
+        "surface": "json",  # its variants have variants
+    }
+    assert {part.name: part.kind for part in fields["twice"].parts} == {
+        "kind": "choice",
+        "word": "text",
+        "first": "group",
+        "others": "list",
+    }
