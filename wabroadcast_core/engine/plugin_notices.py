@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
@@ -12,6 +13,7 @@ log = logging.getLogger(__name__)
 
 MOST_AT_ONCE: Final = 1_000  # items of one call, which must end in the time that a plugin has
 MOST_WAITING: Final = 100_000  # items: more of them, for plugins that cannot keep up, would fill the memory
+REPORT_SECONDS: Final = 60.0  # between two reports of items that were not passed on
 
 Item = TypeVar("Item")
 
@@ -27,7 +29,8 @@ class PluginNotices:
     def __init__(self) -> None:
         self._waiting: deque[tuple[Callable[[Sequence[Any]], None], list[Any]]] = deque()
         self._count = 0  # of the items that wait
-        self._missed = 0  # items that were not passed on since the plugins could keep up last
+        self._missed = 0  # items that were not passed on and not reported yet
+        self._reports_at = 0.0  # when the next such report may be made, by the monotonic clock
         self._tasks = BackgroundTasks("notifying the plugins")
         self._is_calling = False
 
@@ -38,7 +41,7 @@ class PluginNotices:
         :param always: whether these are few, and are passed on however many wait.
         """
         taken = items if always else items[: max(0, MOST_WAITING - self._count)]
-        self._note_missed(len(items) - len(taken))
+        self._miss(len(items) - len(taken))
         for start in range(0, len(taken), MOST_AT_ONCE):
             self._add_piece(call, taken[start : start + MOST_AT_ONCE])
         self._count += len(taken)
@@ -49,19 +52,19 @@ class PluginNotices:
     async def wait(self, *, within: float) -> None:
         """Wait until all items were passed on, at most ``within`` seconds."""
         await self._tasks.wait(within=within)
+        self._report_missed()
         if self._waiting:
             log.warning("%d items were not passed to the plugins in time", self._count)
 
-    def _note_missed(self, amount: int) -> None:
-        if amount and not self._missed:
-            log.warning(
-                "the plugins cannot keep up: %d items wait for them, and new ones are not passed on", MOST_WAITING
-            )
+    def _miss(self, amount: int) -> None:
         self._missed += amount
+        if amount and time.monotonic() >= self._reports_at:
+            self._report_missed()
+            self._reports_at = time.monotonic() + REPORT_SECONDS
 
-    def _note_room(self) -> None:
-        if self._missed and self._count <= MOST_WAITING // 2:
-            log.warning("%d items were not passed to the plugins, which could not keep up", self._missed)
+    def _report_missed(self) -> None:
+        if self._missed:
+            log.warning("the plugins cannot keep up: %d items were not passed to them", self._missed)
             self._missed = 0
 
     def _add_piece(self, call: Callable[[Sequence[Any]], None], items: Sequence[Any]) -> None:
@@ -76,10 +79,10 @@ class PluginNotices:
             while self._waiting:
                 call, items = self._waiting.popleft()
                 self._count -= len(items)
-                self._note_room()
                 try:
                     await asyncio.to_thread(call, items)
                 except Exception:
                     log.exception("the plugins were not notified of %d items", len(items))
+            self._report_missed()
         finally:
             self._is_calling = False

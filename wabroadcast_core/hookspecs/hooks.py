@@ -85,9 +85,9 @@ class Hooks:
         """Receive the messages that need no more work.
 
         Called in the worker, on a thread, after the outcomes were committed. The worker makes one call at a time, of
-        at most a thousand messages. After a crash, some may be missing, and where plugins cannot keep up with the
-        sends: at most 100,000 facts wait in a worker, and what is left out is logged. Messages skipped by the
-        preparation, cancelled ones and tests are not passed.
+        at most a thousand messages. Some may be missing after a crash, or if plugins are slower than the sends: at most
+        100,000 facts wait in a worker, and the log counts the others. Messages skipped by the preparation, cancelled
+        ones and tests are not passed.
 
         :param results: messages that are now sent, failed, skipped or unknown, in the order in which they were stored.
         :raises Exception: logged with the plugin's name.
@@ -98,9 +98,8 @@ class Hooks:
         """Receive the facts that providers report of messages after the send: delivered, read, failed.
 
         Called in the worker, on a thread, after the commit. The worker makes one call at a time, of at most a
-        thousand receipts. Each fact of a message is passed once; ``sent`` settles an unknown outcome. After a crash,
-        some may be missing, and where plugins cannot keep up, as for :meth:`wab_messages_finished`. Those of tests are
-        not passed.
+        thousand receipts. Each fact of a message is passed once; ``sent`` settles an unknown outcome. Some
+        may be missing, as of :meth:`wab_messages_finished`. Those of tests are not passed.
 
         :param receipts: in the order in which they were stored.
         :raises Exception: logged with the plugin's name.
