@@ -19,6 +19,7 @@ from wabroadcast_core.store.sql import POST_ROWS, as_json, clean_text, dialects,
 from wabroadcast_core.store.tables import contact_tags, contacts, tags
 
 PAGE = 2_000
+MOST_NAMES = 100_000  # of variables that are counted; where there are more, the rarest are dropped
 
 
 # --- lists -----------------------------------------------------------------------------------------------------
@@ -154,6 +155,8 @@ def variable_names(database: Database, *, tag: str | None = None, query: str | N
     while page := list(islice(keys, PAGE)):
         with database.read() as conn:
             amounts.update(dict(conn.execute(_VARIABLES.of(conn), {"ids": as_json(page)}).all()))
+        if len(amounts) > MOST_NAMES:
+            amounts = Counter(dict(amounts.most_common(MOST_NAMES // 2)))
     return sorted(amounts, key=lambda name: (-amounts[name], name))
 
 

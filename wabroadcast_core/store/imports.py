@@ -11,7 +11,7 @@ from wabroadcast_core.sentences import write_text
 from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, as_json, dialects, json_columns
 from wabroadcast_core.store.tables import import_rejections, imports
 
-COUNTED = 50_000  # rejected rows that one statement counts
+COUNTED_AT_ONCE = 50_000  # rejected rows
 
 Rejection: TypeAlias = tuple[int, str | None, str, str]
 """Row number, column, reason, cells (a JSON array)."""
@@ -142,12 +142,13 @@ def reasons_of(conn: Connection, key: str) -> dict[str, int]:
     They are counted page by page: SQLite sorts what it groups, in memory.
     """
     amounts = Counter[str]()
-    after: int | None = -1
-    while after is not None:
+    after, is_full = -1, True
+    while is_full:
         page = select(import_rejections.c.row, import_rejections.c.reason)
         page = page.where(import_rejections.c.import_id == key, import_rejections.c.row > after)
-        rows = page.order_by(import_rejections.c.row).limit(COUNTED).subquery()
+        rows = page.order_by(import_rejections.c.row).limit(COUNTED_AT_ONCE).subquery()
         found = conn.execute(select(rows.c.reason, func.count(), func.max(rows.c.row)).group_by(rows.c.reason)).all()
         amounts.update({reason: amount for reason, amount, _ in found})
-        after = max((last for _, _, last in found), default=None)
+        after = max((last for _, _, last in found), default=after)
+        is_full = sum(amount for _, amount, _ in found) == COUNTED_AT_ONCE
     return dict(sorted(amounts.items(), key=lambda item: (-item[1], item[0])))

@@ -21,7 +21,7 @@ from wabroadcast_core.store.tables import messages
 POSITION_BITS = 32
 MOST_DIGITS = 10  # of a position in decimal
 ANY_ROUTE = 0
-COUNTED = 100_000  # messages that one statement counts
+COUNTED_AT_ONCE = 100_000  # messages
 
 FAILED_FOR = "failed for "
 
@@ -239,18 +239,18 @@ _BATCH_COUNTS = text(
 
 
 def count_batches(conn: Connection, broadcast_id: int, *, first: int, end: int) -> dict[int, Counter[str]]:
-    """Return the number of messages by status of each batch from ``first`` up to ``end``, in their order.
+    """Return the number of messages by status, in order, of each batch from ``first`` up to ``end``.
 
     They are counted part by part: SQLite sorts what it groups, in memory.
     """
     low, high = message_key(broadcast_id, 0), message_key(broadcast_id + 1, 0)
     last = conn.execute(select(func.max(messages.c.id)).where(messages.c.id >= low, messages.c.id < high)).scalar_one()
     batches = defaultdict[int, Counter[str]](Counter)
-    for start in () if last is None else range(low, last + 1, COUNTED):
-        part = {"low": start, "high": min(start + COUNTED, high), "first": first, "end": end}
+    for start in () if last is None else range(low, last + 1, COUNTED_AT_ONCE):
+        part = {"low": start, "high": min(start + COUNTED_AT_ONCE, high), "first": first, "end": end}
         for batch, status, amount in conn.execute(_BATCH_COUNTS, part):
             batches[batch][status] += amount
-    return dict(sorted(batches.items()))
+    return {batch: Counter(dict(sorted(counts.items()))) for batch, counts in sorted(batches.items())}
 
 
 def last_batch(conn: Connection, broadcast_id: int) -> int | None:

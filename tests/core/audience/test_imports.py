@@ -113,11 +113,11 @@ def test_damaged_rows_are_reported_and_the_others_are_imported(broadcaster: Broa
     assert sum(report.reasons.values()) == 4
 
 
-@pytest.mark.parametrize("part", [1, 2, import_store.COUNTED])
+@pytest.mark.parametrize("part", [1, 2, import_store.COUNTED_AT_ONCE])
 def test_the_reasons_of_rejected_rows_are_counted(
     broadcaster: Broadcaster, part: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(import_store, "COUNTED", part)
+    monkeypatch.setattr(import_store, "COUNTED_AT_ONCE", part)
     numbers = ("081234567890", "", "kantor", "rumah", "", "toko", "12", "")
     file = "Nama;HP\n" + "".join(f"Budi;{number}\n" for number in numbers)
 

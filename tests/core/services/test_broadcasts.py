@@ -88,11 +88,11 @@ def test_the_messages_to_a_number_have_the_rows_of_their_file_if_asked_for(broad
     assert [message.row for message in broadcaster.messages_to("0812-0000-1001", job_id=job_id).items] == [None, None]
 
 
-@pytest.mark.parametrize("part", [1, 3, message_store.COUNTED])
+@pytest.mark.parametrize("part", [1, 3, message_store.COUNTED_AT_ONCE])
 def test_the_batches_of_a_broadcast_are_counted_without_those_that_are_skipped(
     broadcaster: Broadcaster, part: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(message_store, "COUNTED", part)
+    monkeypatch.setattr(message_store, "COUNTED_AT_ONCE", part)
     people = [*_people(4), {"number": "12"}, *_people(6)[4:]]
     job_id = _prepared(broadcaster, people, batching={"size": 2, "intervalSeconds": 600})
 
@@ -102,6 +102,9 @@ def test_the_batches_of_a_broadcast_are_counted_without_those_that_are_skipped(
     assert [batch.state for batch in batches] == ["released", "waiting", "waiting", "waiting"]
     assert [(batch.size, batch.counts) for batch in batches] == [(n, {"queued": n}) for n in (2, 2, 1, 1)]
     assert (second.items, second.total) == (batches[2:], 4)
+
+    broadcaster.pause_message(job_id, broadcaster.messages(job_id).items[1].message_id)
+    assert list(broadcaster.batches(job_id).items[0].counts) == ["paused", "queued"]
 
 
 def test_each_batch_that_waits_is_released_an_interval_after_the_one_before(broadcaster: Broadcaster) -> None:

@@ -159,6 +159,19 @@ def test_the_names_of_variables_are_found(database: Database, page: int, monkeyp
     }
 
 
+def test_of_very_many_names_of_variables_the_frequent_ones_are_found(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contact_store, "PAGE", 2)
+    monkeypatch.setattr(contact_store, "MOST_NAMES", 4)
+    fill(database, *(NewContact(number(place), None, {"kota": "Solo", f"order {place}": "1"}) for place in range(20)))
+
+    names = contact_store.variable_names(database)
+
+    assert names[0] == "kota"
+    assert len(names) <= 4
+
+
 # --- the blacklist ---------------------------------------------------------------------------------------------
 
 
