@@ -1,6 +1,6 @@
 """How worker processes share the work: a busy one leaves turns to those that have time.
 
-An interpreter uses one processor at a time. A process that needs more than half of what it may use of one therefore
+An interpreter uses one processor at a time. A process that needs more than half of its share of one therefore
 looks at the queue later than the others, which wait there, and ends its turns early, one by one: a process that waits
 takes the connection's next turn. If none does, the turn comes back, and the pauses between such attempts grow.
 """
@@ -13,12 +13,11 @@ from typing import Final, Protocol
 
 PERIOD: Final = 0.5  # seconds between two measurements, and at first between two turns that end early
 LONGEST_PAUSE: Final = 8.0  # seconds between two turns that end early, where no other process takes them
-BUSY: Final = 0.5  # of what a process may use of a processor
+BUSY: Final = 0.5  # of the share of a processor that a process may use
 HEAD_START: Final = 0.05  # seconds for each turn of a busy process, by which it looks at the queue later
 LONGEST_HEAD_START: Final = 0.1  # seconds; a turn begins that much later where all processes are busy
-CPU_MAX: Final = Path(
-    "/sys/fs/cgroup/cpu.max"
-)  # in a container: its limit, as "50000 100000" (Linux, control groups v2)
+# The limit of a container on Linux, as "50000 100000" or "max 100000".
+CPU_MAX: Final = Path("/sys/fs/cgroup/cpu.max")
 
 
 class SharedTurns(Protocol):
@@ -42,7 +41,7 @@ class WorkSharing:
     """What one process leaves to others.
 
     :param cpu_seconds: returns the processor time that this process has used.
-    :param processor: the part of one processor that it may use.
+    :param processor: the share of one processor that it may use.
     """
 
     def __init__(
@@ -82,7 +81,9 @@ class WorkSharing:
 
 
 def usable_processor(limit: Path = CPU_MAX) -> float:
-    """Return the part of one processor that a process here may use: less than 1 in a container with a lower limit.
+    """Return the share of one processor that a process here may use: less than 1 in a container with a lower limit.
+
+    Other processes of the container have the same limit together, and may leave less.
 
     :param limit: the file with the limit; where there is none, there is no limit.
     """

@@ -85,6 +85,7 @@ class Database:
         self.schema = schema
         self.is_sqlite = db_engine.dialect.name == "sqlite"
         self._owned = owned
+        self._is_closed = False
         self._inherited: list[Pool] = []  # of the parents of this process: their connections must not be closed here
         renew_after_fork(self._after_fork)
         if self.is_sqlite:
@@ -194,7 +195,9 @@ class Database:
         A transaction that another thread is still in goes on to its end; its connection is closed then.
         """
         if self._owned:
-            event.listen(self.db_engine.pool, "checkin", _close_returned)
+            if not self._is_closed:
+                self._is_closed = True
+                event.listen(self.db_engine.pool, "checkin", _close_returned)
             self.db_engine.dispose()
 
     def _after_fork(self) -> None:

@@ -101,7 +101,7 @@ async def test_a_busy_process_ends_one_turn_early_in_each_period() -> None:
 
 @pytest.mark.parametrize(("used", "ended"), [(BUSY / 2 + 0.05, 4), (BUSY / 2 - 0.05, 0)])
 @simulated
-async def test_what_is_busy_depends_on_what_a_container_may_use(used: float, ended: int) -> None:
+async def test_a_process_of_a_limited_container_is_busy_earlier(used: float, ended: int) -> None:
     turns = FakeTurns()
     sharing = WorkSharing(turns, cpu_seconds=lambda: used * asyncio.get_running_loop().time(), processor=0.5)
 
@@ -113,12 +113,12 @@ async def test_what_is_busy_depends_on_what_a_container_may_use(used: float, end
 @pytest.mark.parametrize(
     ("limit", "usable"),
     [
-        ("max 100000\n", 1.0),
-        ("50000 100000\n", 0.5),
-        ("400000 100000\n", 1.0),
-        ("", 1.0),
-        ("nonsense", 1.0),
-        (None, 1.0),
+        pytest.param("max 100000\n", 1.0, id="no limit"),
+        pytest.param("50000 100000\n", 0.5, id="half of a processor"),
+        pytest.param("400000 100000\n", 1.0, id="four processors"),
+        pytest.param("", 1.0, id="an empty file"),
+        pytest.param("nonsense", 1.0, id="an unknown form"),
+        pytest.param(None, 1.0, id="no file"),
     ],
 )
 def test_the_limit_of_a_container_is_read(tmp_path: Path, limit: str | None, usable: float) -> None:
