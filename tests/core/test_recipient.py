@@ -54,13 +54,27 @@ def test_more_or_longer_variables_are_refused(
     assert refused.value.errors()[0]["loc"][0] == "variables"
 
 
-@pytest.mark.parametrize(("value", "blank"), [("", True), (" \n", True), (None, True), ("0", False), (0, False)])
-def test_white_space_is_blank(value: Any, blank: bool) -> None:  # noqa: FBT001 - a table of cases
+@pytest.mark.parametrize(
+    ("value", "blank"),
+    [
+        pytest.param("", True, id="empty"),
+        pytest.param(" \n\u3000", True, id="white space"),
+        pytest.param(None, True, id="none"),
+        pytest.param("\u200b \ufeff\u2060", True, id="nothing to see"),
+        pytest.param("0", False, id="a digit"),
+        pytest.param(0, False, id="a number"),
+        pytest.param("\U0001f469\u200d\U0001f680", False, id="a joined emoji"),
+        pytest.param("\u200f\u0639", False, id="a marked letter"),
+    ],
+)
+def test_what_shows_nothing_is_blank(value: Any, blank: bool) -> None:  # noqa: FBT001 - a table of cases
     assert is_blank(value) is blank
     assert ("a" in without_blanks({"a": value})) is not blank
 
 
-VALUES = st.text() | st.sampled_from(["", " ", "\u2003\x1c", "x" * LONGEST_FIELD, "x" * (LONGEST_FIELD + 1)])
+VALUES = st.text() | st.sampled_from(
+    ["", " ", "\u2003\x1c", "\u200b", "\u200b\u00e9", "x" * LONGEST_FIELD, "x" * (LONGEST_FIELD + 1)]
+)
 NAMES = st.text() | st.sampled_from(["n" * LONGEST_VARIABLE, "n" * (LONGEST_VARIABLE + 1)])
 
 

@@ -21,11 +21,15 @@ LONGEST_FIELD = 128 * 1024  # characters of a cell, so of the value of a variabl
 LONGEST_ROW = 1024 * 1024  # characters of a row, so of all values of a person
 LONGEST_VARIABLE = 200  # characters of a variable's name
 LONGEST_WHOLE = 1e21  # a float from here on is printed with an exponent
+# White space, and characters that show nothing: soft hyphen, zero-width ones, marks of direction and of byte order.
+_UNSEEN = "".join(filter(str.isspace, map(chr, range(0x3001)))) + "\xad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 
 
 def is_blank(value: Scalar) -> bool:
-    """Return whether a value counts as absent, as an empty cell of a file does: None, or a text of white space."""
-    return value is None or value == "" or (type(value) is str and value.isspace())
+    """Return whether a value counts as absent, as an empty cell of a file does: None, or a text that shows nothing."""
+    if type(value) is not str:
+        return value is None
+    return not value or value.isspace() or not (value.isascii() or value.strip(_UNSEEN))
 
 
 def without_blanks(variables: Variables) -> dict[str, Scalar]:
@@ -49,10 +53,11 @@ def usual_length(variables: Variables) -> int | None:
     """
     values = variables.values()
     try:
-        characters = len("".join(values))  # type: ignore[arg-type]  # raises TypeError if there is another value
+        joined = "".join(values)  # type: ignore[arg-type]  # raises TypeError if there is another value
         are_short = len("".join(variables)) <= LONGEST_VARIABLE or _are_short(variables)
-        if are_short and characters <= LONGEST_FIELD and all(map(str.strip, values)):  # type: ignore[arg-type]  # they are texts
-            return characters
+        are_seen = all(map(str.strip, values)) if joined.isascii() else not any(map(is_blank, values))  # type: ignore[arg-type]  # they are texts
+        if are_short and are_seen and len(joined) <= LONGEST_FIELD:
+            return len(joined)
     except TypeError:
         pass
     return None

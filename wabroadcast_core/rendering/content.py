@@ -72,7 +72,7 @@ class _Field:
             text = self.template.fill(values, meter=meter)
         except BadText as error:
             raise BadText(in_field(self.name, sentence_of(error))) from error
-        if not text or text.isspace():
+        if is_blank(text):
             raise BadText(in_field(self.name, Sentence("rendered_empty", "the rendered text is empty")))
         for pattern, content in self.refused.items():
             if pattern.search(text):
