@@ -8,12 +8,22 @@ from jinja2 import pass_context
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from wabroadcast_core.rendering.errors import BadText
+from wabroadcast_core.rendering.errors import BadText, NoNumber, in_field
 from wabroadcast_core.rendering.filters import FILTERS, TESTS
 from wabroadcast_core.rendering.methods import call_method
-from wabroadcast_core.rendering.operators import OPERATORS, compare, concatenate, get_item, get_slice, loop_items
-from wabroadcast_core.rendering.values import MeteredContext, Operation, UndefinedValue, WorkMeter, check_size, to_text
-from wabroadcast_core.sentences import Sentence
+from wabroadcast_core.rendering.operators import (
+    OPERATORS,
+    SIGNS,
+    compare,
+    compute,
+    compute_sign,
+    concatenate,
+    get_item,
+    get_slice,
+    loop_items,
+)
+from wabroadcast_core.rendering.values import MeteredContext, Operation, UndefinedValue, WorkMeter, to_text
+from wabroadcast_core.sentences import Sentence, sentence_of
 
 METERED_OPERATIONS: Mapping[str, Operation] = {
     "_call": call_method,
@@ -41,6 +51,7 @@ class MessageEnvironment(ImmutableSandboxedEnvironment):
     """Jinja's sandbox, reduced to the operations that messages need."""
 
     intercepted_binops = frozenset(OPERATORS)
+    intercepted_unops = frozenset(SIGNS)
 
     def __init__(self) -> None:
         super().__init__(
@@ -53,8 +64,12 @@ class MessageEnvironment(ImmutableSandboxedEnvironment):
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """Evaluate an arithmetic operator."""
         assert isinstance(context, MeteredContext)  # noqa: S101 - narrows a type; render() creates no other context
-        context.charge(left, right)
-        return check_size(OPERATORS[operator](left, right))
+        return compute(context, operator, left, right)
+
+    def call_unop(self, context: Context, operator: str, arg: Any) -> Any:
+        """Evaluate a sign."""
+        assert isinstance(context, MeteredContext)  # noqa: S101 - as above
+        return compute_sign(context, operator, arg)
 
 
 @pass_context
@@ -82,10 +97,18 @@ def render(root: Callable[[Context], Iterable[str]], values: dict[str, Any], *, 
             if room < 0:
                 raise too_long(longest)
             pieces.append(piece)
+    except NoNumber as error:
+        raise BadText(_with_variable(error, values)) from error
     except _OPERATION_ERRORS as error:
         text = "an operation cannot be applied to these values ({error})"
         raise BadText(Sentence("unfit_operation", text, error=type(error).__name__)) from error
     return "".join(pieces)
+
+
+def _with_variable(error: NoNumber, values: Mapping[str, Any]) -> str:
+    """Return what an error says, with the variable whose value is no number if it is certain which one it is."""
+    names = [name for name, value in values.items() if value is error.value]
+    return in_field(names[0], sentence_of(error)) if len(names) == 1 else sentence_of(error)
 
 
 def too_long(longest: int) -> BadText:

@@ -1,7 +1,7 @@
 """The reasons why one recipient's message cannot be rendered."""
 
 from collections.abc import Sequence
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from wabroadcast_core.models.status import SkipReason
 from wabroadcast_core.sentences import Sentence
@@ -53,3 +53,18 @@ class BadText(NotRendered):
     """The rendered text is empty, too long or contains what it must not, or it cannot be computed from the values."""
 
     reason = SkipReason.BAD_TEXT
+
+
+class NoNumber(BadText):
+    """A value is no number where one is required.
+
+    :param value: is kept to find the variable that has it; the text of the error does not contain it.
+    """
+
+    def __init__(self, value: Any) -> None:
+        super().__init__(
+            Sentence(
+                "value_no_number", "a value is not a number: write amounts such as 1250000, 1.250.000 or 1250000,50"
+            )
+        )
+        self.value = value

@@ -15,7 +15,7 @@ from jinja2 import filters, pass_context
 from jinja2.runtime import Undefined
 
 from wabroadcast_core.rendering import formats
-from wabroadcast_core.rendering.errors import BadText
+from wabroadcast_core.rendering.errors import BadText, NoNumber
 from wabroadcast_core.rendering.methods import METHODS, replace_text
 from wabroadcast_core.rendering.operators import get_item, remainder
 from wabroadcast_core.rendering.values import (
@@ -110,12 +110,26 @@ def _round(value: Any, precision: int = 0, method: Any = "common") -> float:
     return filters.do_round(require_number(value), precision, method)
 
 
-def _int(value: Any, default: int = 0) -> int:
-    return filters.do_int(value, default)
+def _int(value: Any, default: Any = None) -> Any:
+    return _read_as(int, value, default)
 
 
-def _float(value: Any, default: float = 0.0) -> float:
-    return filters.do_float(value, default)
+def _float(value: Any, default: Any = None) -> Any:
+    return _read_as(float, value, default)
+
+
+def _read_as(kind: type[int | float], value: Any, default: Any) -> Any:
+    """Return the number that a value stands for.
+
+    :param default: is returned for a value that is no number; None: there is no default.
+    :raises NoNumber: the value is no number, and there is no default.
+    """
+    try:
+        return kind(formats.plain_number(value))
+    except NoNumber:
+        if default is None:
+            raise
+        return default
 
 
 FILTERS: Mapping[str, Operation] = {
@@ -125,10 +139,10 @@ FILTERS: Mapping[str, Operation] = {
     "d": _default,
     "default": _default,
     "first": _first,
-    "float": metered(_float),
+    "float": metered(_float, fixed=formats.READ_COST),
     "format_date": metered(formats.format_date, fixed=formats.FORMAT_COST),
     "format_number": metered(formats.format_number, fixed=formats.FORMAT_COST),
-    "int": metered(_int),
+    "int": metered(_int, fixed=formats.READ_COST),
     "join": _join,
     "last": _last,
     "length": _length,

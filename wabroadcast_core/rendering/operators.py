@@ -1,22 +1,26 @@
 """The operators of the template language: arithmetic, comparisons, concatenation, items, slices and loops.
 
+A text beside a number counts as the number that it stands for, as files have only texts. Two texts stay texts.
+
 Jinja's sandbox intercepts arithmetic. For the other operators ``template.py`` compiles a call of the metered function
 in :data:`METERED_OPERATIONS` (in ``environment.py``) in the place of Jinja's own code, which is not metered.
 """
 
 import operator
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from jinja2 import pass_context
 
-from wabroadcast_core.rendering.errors import BadText
+from wabroadcast_core.rendering.errors import BadText, NoNumber
+from wabroadcast_core.rendering.formats import READ_COST, plain_number
 from wabroadcast_core.rendering.values import (
     MOST_BITS,
     MOST_ROUNDS,
     ROUND_COST,
     MeteredContext,
     Operation,
+    check_size,
     join_texts,
     require_container,
     require_number,
@@ -25,7 +29,44 @@ from wabroadcast_core.rendering.values import (
 )
 from wabroadcast_core.sentences import Sentence
 
+_NUMBERS: Final = (int, float)  # a boolean is no number here
+
+# texts beside numbers
+
+
+def match_types(context: MeteredContext, left: Any, right: Any) -> tuple[Any, Any]:
+    """Return two operands; a text beside a number as the number that it stands for.
+
+    :raises NoNumber: the text stands for no number.
+    """
+    if isinstance(left, str) and type(right) in _NUMBERS:
+        return _read_text(context, left), right
+    if isinstance(right, str) and type(left) in _NUMBERS:
+        return left, _read_text(context, right)
+    return left, right
+
+
+def _read_text(context: MeteredContext, text: str) -> int | float:
+    context.meter.spend(READ_COST)
+    return plain_number(text)
+
+
 # arithmetic
+
+
+def compute(context: MeteredContext, name: str, left: Any, right: Any) -> Any:
+    """Evaluate ``left + right``, or with another operator of :data:`OPERATORS`."""
+    context.charge(left, right)
+    if type(left) is not type(right):
+        left, right = match_types(context, left, right)
+    return check_size(OPERATORS[name](left, right))
+
+
+def compute_sign(context: MeteredContext, name: str, value: Any) -> Any:
+    """Evaluate ``-value`` or ``+value``; a text counts as the number that it stands for."""
+    context.charge(value)
+    number = require_number(_read_text(context, value) if isinstance(value, str) else value)
+    return SIGNS[name](number)
 
 
 def _add(left: Any, right: Any) -> Any:
@@ -78,6 +119,8 @@ OPERATORS: Mapping[str, Operation] = {
     "**": _power,
 }
 
+SIGNS: Mapping[str, Operation] = {"-": operator.neg, "+": operator.pos}
+
 # comparisons and concatenation
 
 COMPARISONS: Mapping[str, Operation] = {
@@ -90,22 +133,37 @@ COMPARISONS: Mapping[str, Operation] = {
     "in": lambda left, right: left in right,
     "notin": lambda left, right: left not in right,
 }
+_SEARCHES: Final = frozenset({"in", "notin"})
+_EQUALITIES: Final = frozenset({"eq", "ne"})
+
+
+def _match_compared(context: MeteredContext, name: str, left: Any, right: Any) -> tuple[Any, Any]:
+    """Return two operands as :func:`match_types` does; a text that stands for no number equals no number."""
+    try:
+        return match_types(context, left, right)
+    except NoNumber:
+        if name in _EQUALITIES:
+            return left, right
+        raise
 
 
 @pass_context
 def compare(context: MeteredContext, left: Any, *rest: Any) -> bool:
     """Evaluate ``left < b <= c``, given as ``compare(left, "lt", b, "lteq", c)``.
 
-    :raises BadText: a list or a mapping is compared.
+    :raises BadText: a list or a mapping is compared, or the order of a number and a text that stands for no number.
     """
     for name, right in zip(rest[::2], rest[1::2], strict=True):
         context.charge(left, right)
         _refuse_container(left)
-        if name not in {"in", "notin"}:
+        operands = left, right
+        if name not in _SEARCHES:
             _refuse_container(right)
+            if type(left) is not type(right):
+                operands = _match_compared(context, name, left, right)
         elif isinstance(right, (list, tuple)):
             context.charge(*right)  # each item may be compared to its last character
-        if not COMPARISONS[name](left, right):
+        if not COMPARISONS[name](*operands):
             return False
         left = right
     return True

@@ -59,7 +59,7 @@ def test_an_amount_is_printed_in_rupiah(value: Scalar, printed: str) -> None:
 @pytest.mark.parametrize("text", ["{{ x|rupiah }}", "{{ x|format_number }}"])
 def test_what_is_no_amount_is_a_bad_text(text: str, value: Scalar) -> None:
     with pytest.raises(
-        BadText, match=r"^text: (a value is not a number: write amounts|a number is too large)"
+        BadText, match=r"^text: (x: a value is not a number: write amounts|a number is too large)"
     ) as caught:
         render_body(text, x=value)
 
