@@ -351,7 +351,9 @@ def _stop_batch(conn: Connection, broadcast_id: int, action: str, *, batch: int,
 def control_message(
     conn: Connection, row: RowMapping, action: str, *, message: RowMapping, now: float, actor: str, changes: Changes
 ) -> None:
-    """Pause, resume or cancel one message. A claimed message gets its new status if it comes back unsent.
+    """Pause, resume or cancel one message.
+
+    A claimed message gets its new status if it comes back unsent, and an unknown one is not sent again.
 
     :param row: the message's broadcast, from the table ``broadcasts``.
     :param action: ``pause``, ``resume`` or ``cancel``.

@@ -186,14 +186,20 @@ _MARK_RATE = text(
     WHERE id = :id
     """
 )
-# Complete a broadcast if it is prepared and has no open message. Input: :id, :now.
+# Complete a broadcast if it is prepared and has no open message. One that was paused is paused again if it is reopened.
+# Input: :id, :now.
 _COMPLETE = text(
     f"""
     UPDATE broadcasts SET status = 'completed', finished_at = :now
-    WHERE id = :id AND status = 'processing' AND prepared AND {_OPEN} = 0
+    WHERE id = :id AND status IN ('processing', 'paused') AND prepared AND {_OPEN} = 0
     """  # noqa: S608 - fixed parts only
 )
-_REOPEN = text("UPDATE broadcasts SET status = 'processing', finished_at = NULL WHERE id = :id")
+_REOPEN = text(
+    """
+    UPDATE broadcasts SET status = CASE WHEN paused_at IS NULL THEN 'processing' ELSE 'paused' END, finished_at = NULL
+    WHERE id = :id
+    """
+)
 
 
 def apply_changes(conn: Connection, changes: Changes, *, now: float) -> list[int]:
@@ -359,7 +365,7 @@ def working_connections(conn: Connection) -> list[tuple[int, int]]:
 def complete_stranded(conn: Connection, *, now: float) -> None:
     """Complete the broadcasts that have no open message but were not completed, for example because of a crash."""
     statement = select(broadcasts.c.id).where(
-        broadcasts.c.status == BroadcastStatus.PROCESSING,
+        broadcasts.c.status.in_((BroadcastStatus.PROCESSING, BroadcastStatus.PAUSED)),
         broadcasts.c.prepared,
         broadcasts.c.queued + broadcasts.c.processing + broadcasts.c.retry + broadcasts.c.paused == 0,
     )

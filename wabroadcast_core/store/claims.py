@@ -287,7 +287,7 @@ _SETTLE = dialects(
     """
     UPDATE messages SET
       status = CASE WHEN claim.status = 'unknown' THEN claim.status ELSE {returned} END,
-      wanted = NULL, reason = claim.reason, due_at = claim.due_at
+      wanted = CASE WHEN claim.status = 'unknown' THEN wanted END, reason = claim.reason, due_at = claim.due_at
     FROM (SELECT {columns} FROM {rows}) AS claim
     WHERE messages.id = claim.id AND {held}
     RETURNING messages.id, messages.status

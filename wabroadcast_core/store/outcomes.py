@@ -68,11 +68,13 @@ _OUTCOME_COLUMNS = json_columns(
 _RECORD = """
     UPDATE messages SET
       status = CASE WHEN outcome.status IN ('queued', 'retry') THEN {returned} ELSE outcome.status END,
-      wanted = NULL, attempts = attempts + outcome.used, detail = outcome.detail,
+      wanted = CASE WHEN outcome.status = 'unknown' THEN wanted END,
+      attempts = attempts + outcome.used, detail = outcome.detail,
       reason = CASE WHEN outcome.status IN ('queued', 'retry') AND {erased} THEN 'erased' ELSE outcome.reason END,
       connection_id = coalesce(outcome.connection_id, messages.connection_id),
       provider_id = coalesce(outcome.provider_id, messages.provider_id),
-      sent_at = outcome.sent_at, due_at = outcome.due_at
+      sent_at = outcome.sent_at,
+      due_at = CASE WHEN outcome.status = 'unknown' AND wanted = 'cancelled' THEN NULL ELSE outcome.due_at END
     FROM (SELECT {columns} FROM {rows}) AS outcome
     WHERE messages.id = outcome.id AND {held}
     RETURNING messages.id, messages.status, messages.reason

@@ -35,6 +35,7 @@ from wabroadcast_core.store.outcomes import Outcome
 M = MessageStatus
 OPEN = {M.QUEUED, M.PROCESSING, M.RETRY, M.PAUSED}
 AGAIN = {M.QUEUED, M.RETRY}
+LATE = {M.PROCESSING, M.UNKNOWN}  # a pause or a cancel comes too late for these, and is kept for later
 RESEND_AFTER = 50.0
 WORKERS = st.integers(1, 2)
 KEYS = st.sampled_from([0, 1])  # the first broadcast or the second
@@ -62,6 +63,7 @@ class Statuses(RuleBasedStateMachine):
         self.prepared: set[int] = set()
         self.state: dict[int, BroadcastStatus] = {}
         self.resends: set[int] = set()
+        self.paused: set[int] = set()  # broadcasts that were paused and not resumed, also completed ones
 
     @initialize()
     def begin(self) -> None:
@@ -178,7 +180,9 @@ class Statuses(RuleBasedStateMachine):
         self._leave(key, ending)
 
     def _leave(self, key: int, ending: MessageStatus) -> None:
-        wanted = self.wanted.pop(key, None)
+        wanted = self.wanted.get(key) if ending is M.UNKNOWN else self.wanted.pop(key, None)
+        if ending is M.UNKNOWN and wanted is M.CANCELLED:
+            self.due.pop(key, None)
         if ending in AGAIN and self.state[broadcast_of(key)] is BroadcastStatus.CANCELLED:
             ending = M.CANCELLED
         elif ending in AGAIN and wanted is not None:
@@ -238,6 +242,7 @@ class Statuses(RuleBasedStateMachine):
                 return
             change(unit.conn, row, now=self.harness.now, actor="budi")
         self.state[key] = BroadcastStatus.PAUSED if act == "pause" else BroadcastStatus.PROCESSING
+        (self.paused.add if act == "pause" else self.paused.discard)(key)
 
     def _cancel(self, key: int, *, sweep: bool) -> None:
         allowed = self.state[key] in {BroadcastStatus.PROCESSING, BroadcastStatus.PAUSED}
@@ -263,6 +268,8 @@ class Statuses(RuleBasedStateMachine):
         for message in self._of(key):
             if self.status[message] in {M.QUEUED, M.RETRY, M.PAUSED}:
                 self._move(message, M.CANCELLED)
+            elif self.status[message] is M.PROCESSING:
+                self.wanted[message] = M.CANCELLED
 
     @rule(place=KEYS, batch=BATCHES, act=st.sampled_from(["pause", "resume", "cancel"]))
     def control_batch(self, place: int, batch: int, act: str) -> None:
@@ -291,7 +298,8 @@ class Statuses(RuleBasedStateMachine):
     def control_message(self, data: st.DataObject, act: str) -> None:
         message = data.draw(st.sampled_from(list(self.status)))
         key = broadcast_of(message)
-        allowed = self._concerns(message, act) or (self.status[message] is M.PROCESSING and act != "resume")
+        again = self.status[message] in LATE and act == "pause" and self.wanted.get(message) is M.PAUSED
+        allowed = self._concerns(message, act) or again
         allowed = allowed and not (act == "resume" and self.state[key] is BroadcastStatus.CANCELLED)
         with self.harness.unit() as unit:
             row, present = self.harness.broadcast(key), self.harness.message(message)
@@ -312,23 +320,25 @@ class Statuses(RuleBasedStateMachine):
         """Return whether an action changes a message."""
         status, wanted = self.status[message], self.wanted.get(message)
         if act == "resume":
-            return status is M.PAUSED or (status is M.PROCESSING and wanted is not None)
+            return status is M.PAUSED or (status in LATE and wanted is M.PAUSED)
         aim = M.PAUSED if act == "pause" else M.CANCELLED
         return (
             status in AGAIN
-            or (status is M.PROCESSING and wanted is not aim)
+            or (status in LATE and wanted not in {aim, M.CANCELLED})
             or (act == "cancel" and status is M.PAUSED)
         )
 
     def _apply(self, message: int, act: str) -> None:
-        claimed = self.status[message] is M.PROCESSING
-        if act == "resume" and claimed:
+        is_late = self.status[message] in LATE
+        if act == "resume" and is_late:
             self.wanted.pop(message, None)
         elif act == "resume":
             self._move(message, M.RETRY if self.tried[message] else M.QUEUED)
             self.due[message] = self.harness.now
-        elif claimed:
+        elif is_late:
             self.wanted[message] = M.PAUSED if act == "pause" else M.CANCELLED
+            if act == "cancel" and self.status[message] is M.UNKNOWN:
+                self.due.pop(message, None)
         else:
             self._move(message, M.PAUSED if act == "pause" else M.CANCELLED)
 
@@ -351,6 +361,7 @@ class Statuses(RuleBasedStateMachine):
         for message in again:
             self._move(message, M.QUEUED)
             self.tried[message] = 0
+            self.wanted.pop(message, None)
 
     # --- time and providers ------------------------------------------------------------------------------------
 
@@ -362,7 +373,8 @@ class Statuses(RuleBasedStateMachine):
             unknown_store.release_unknown(unit.conn, now=self.harness.now, limit=100, changes=unit.changes)
         for message, status in self.status.items():
             cancelled = self.state[broadcast_of(message)] is BroadcastStatus.CANCELLED
-            if status is M.UNKNOWN and self.due.get(message, float("inf")) <= self.harness.now and not cancelled:
+            is_due = self.due.get(message, float("inf")) <= self.harness.now and message not in self.wanted
+            if status is M.UNKNOWN and is_due and not cancelled:
                 self.status[message] = M.RETRY
                 self.due[message] = self.harness.now
 
@@ -412,12 +424,15 @@ class Statuses(RuleBasedStateMachine):
             }
 
     def _follow_completion(self, key: int) -> None:
-        """Update the model: a broadcast is complete exactly while it is prepared and has no open message."""
+        """Update the model: a broadcast is complete exactly while it is prepared and has no open message.
+
+        One that was paused before is paused again when it has one.
+        """
         done = key in self.prepared and not any(self.status[message] in OPEN for message in self._of(key))
-        if done and self.state[key] is BroadcastStatus.PROCESSING:
+        if done and self.state[key] in {BroadcastStatus.PROCESSING, BroadcastStatus.PAUSED}:
             self.state[key] = BroadcastStatus.COMPLETED
         elif not done and self.state[key] is BroadcastStatus.COMPLETED:
-            self.state[key] = BroadcastStatus.PROCESSING
+            self.state[key] = BroadcastStatus.PAUSED if key in self.paused else BroadcastStatus.PROCESSING
 
     def _in(self, state: BroadcastStatus) -> list[int]:
         return [key for key, present in self.state.items() if present is state]
@@ -490,3 +505,81 @@ def _control_one(harness: StoreHarness, key: int, act: str) -> None:
             actor="budi",
             changes=unit.changes,
         )
+
+
+def _unknown(harness: StoreHarness, key: int) -> Outcome:
+    due_at = harness.now + RESEND_AFTER
+    return Outcome(key, M.UNKNOWN, used=True, connection_id=harness.connections[0], due_at=due_at, reason="no_answer")
+
+
+def _release(harness: StoreHarness) -> int:
+    with harness.unit() as unit:
+        return unknown_store.release_unknown(unit.conn, now=harness.now, limit=100, changes=unit.changes)
+
+
+@pytest.mark.parametrize("in_flight", [True, False], ids=["before-the-outcome", "after-the-outcome"])
+@pytest.mark.parametrize("act", ["pause", "cancel"])
+def test_an_unknown_message_that_was_stopped_is_not_sent_again(
+    harness: StoreHarness, act: str, *, in_flight: bool
+) -> None:
+    key = harness.add_broadcast(on_unknown="resend")
+    harness.add_messages(key, [0])
+    harness.end_preparing(key)
+    (claimed,) = harness.claim(key, 1)
+    if in_flight:
+        _control_one(harness, claimed.key, act)
+    harness.record(_unknown(harness, claimed.key))
+    if not in_flight:
+        _control_one(harness, claimed.key, act)
+
+    harness.now += 2 * RESEND_AFTER
+
+    assert _release(harness) == 0
+    assert harness.message(claimed.key)["status"] == "unknown"
+    if act == "cancel":
+        with pytest.raises(ConflictError):
+            _control_one(harness, claimed.key, "resume")
+    else:
+        _control_one(harness, claimed.key, "resume")
+        assert _release(harness) == 1
+
+
+@pytest.mark.parametrize("act", ["pause", "resume", "cancel"])
+def test_nothing_follows_the_cancel_of_a_claimed_message(harness: StoreHarness, act: str) -> None:
+    key = harness.add_broadcast()
+    harness.add_messages(key, [0])
+    harness.end_preparing(key)
+    (claimed,) = harness.claim(key, 1)
+    _control_one(harness, claimed.key, "cancel")
+
+    with pytest.raises(ConflictError):
+        _control_one(harness, claimed.key, act)
+    harness.record(Outcome(claimed.key, M.QUEUED, used=False))
+
+    assert harness.message(claimed.key)["status"] == "cancelled"
+
+
+def test_a_paused_broadcast_without_open_messages_is_complete_and_paused_again_by_a_retry(
+    harness: StoreHarness,
+) -> None:
+    key = harness.add_broadcast()
+    harness.add_messages(key, [0])
+    harness.end_preparing(key)
+    (claimed,) = harness.claim(key, 1)
+    with harness.unit() as unit:
+        transitions.pause_broadcast(unit.conn, harness.broadcast(key), now=harness.now, actor="budi", reason="why")
+
+    harness.record(Outcome(claimed.key, M.FAILED, used=True, reason="rejected"))
+
+    assert (harness.broadcast(key)["status"], harness.broadcast(key)["status_reason"]) == ("completed", "why")
+    with harness.unit() as unit:
+        transitions.retry_broadcast(
+            unit.conn,
+            harness.broadcast(key),
+            status=M.FAILED,
+            code=None,
+            now=harness.now,
+            actor="budi",
+            changes=unit.changes,
+        )
+    assert harness.broadcast(key)["status"] == "paused"
