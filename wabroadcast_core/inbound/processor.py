@@ -19,7 +19,7 @@ from wabroadcast_core.errors import BadMessage, ConnectionDown, Throttled, Unava
 from wabroadcast_core.hookspecs import ParsesWebhooks
 from wabroadcast_core.inbound.auto_replies import AutoReplies
 from wabroadcast_core.inbound.hidden_numbers import fill_in_numbers
-from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, ProviderEvents, Receipt
+from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, ProviderEvents, Receipt, WebhookRequest
 from wabroadcast_core.outcomes.opt_outs import Consent, ConsentWords, forms_of, is_opt_out, opt_in, opt_out
 from wabroadcast_core.outcomes.receipts import Failure, apply_receipts
 from wabroadcast_core.plugin_faults import describe_fault
@@ -28,6 +28,7 @@ from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import identities as identity_store
 from wabroadcast_core.store import webhook_calls as call_store
 from wabroadcast_core.store.group_commit import UnitOfWork
+from wabroadcast_core.store.sql import clean_text
 from wabroadcast_core.transport.live_senders import LiveSenders
 
 log = logging.getLogger(__name__)
@@ -109,7 +110,8 @@ class InboundProcessor:
         """Process all webhook calls that wait for a connection, in their order, one run at a time in this process.
 
         Where its sender cannot be made they stay in the store, for three days. A call that cannot be stored must not
-        block those behind it: then they are processed one by one, and that one is dropped.
+        block those behind it: then they are processed one by one, and that one's events too. An event that cannot be
+        stored is dropped and logged.
         """
         if connection_id in self._waiting:
             return  # that run processes the calls that are stored by now, too
@@ -128,10 +130,10 @@ class InboundProcessor:
                         "connection %s: its webhook calls wait until recover queues them again: %s", name, error
                     )
                     return
-                except Exception:
+                except Exception:  # noqa: BLE001 - logged with the event that it comes from
                     if most == 1:
-                        log.exception("connection %s: a webhook call cannot be stored and is dropped", name)
-                        await self._ledger.transact(partial(_drop_first, connection_id=connection_id))
+                        log.warning("connection %s: a webhook call cannot be stored: now its events one by one", name)
+                        await self._process_first(connection_id, connection, sender=sender)
                     else:
                         log.warning("connection %s: its webhook calls cannot be stored together: now one by one", name)
                     most = 1
@@ -148,6 +150,25 @@ class InboundProcessor:
         """
         connection = await _retried(lambda: self._ledger.connection(connection_id))
         for batch in await self._store_events(connection_id, events, name=_name_of(connection)):
+            if connection is not None:
+                await self._follow_up(connection, batch)
+
+    async def _process_first(
+        self, connection_id: int, connection: ConnectionSnapshot | None, *, sender: object
+    ) -> None:
+        """Process the events of the first call that waits without those of them that cannot be stored.
+
+        The call is deleted after them. If this process ends before that, its events are processed once more.
+        """
+        name = _name_of(connection)
+        calls = await _retried(
+            lambda: self._ledger.transact(lambda unit: call_store.take_calls(unit.conn, connection_id, amount=1))
+        )
+        events = _parse_calls(sender, [request for _, request in calls], name=name)
+        batches = await self._store_events(connection_id, events, name=name)
+        keys = [key for key, _ in calls]
+        await _retried(lambda: self._ledger.transact(lambda unit: call_store.delete_calls(unit.conn, keys)))
+        for batch in batches:
             if connection is not None:
                 await self._follow_up(connection, batch)
 
@@ -175,14 +196,7 @@ class InboundProcessor:
         self, unit: UnitOfWork, *, connection_id: int, name: str, sender: object, most: int
     ) -> InboundBatch:
         calls, has_more = call_store.lock_calls(unit.conn, connection_id, amount=most)
-        events: list[Receipt | Inbound | ConnectionEvent] = []
-        if isinstance(sender, ParsesWebhooks):
-            for _, request in calls:
-                try:
-                    events += sender.parse_webhook(request)
-                except BaseException as error:  # noqa: BLE001 - a bug of the sender
-                    fault = describe_fault(error)
-                    log.error("connection %s: a webhook call cannot be parsed and is dropped: %s", name, fault)  # noqa: TRY400 - its text may hold anything
+        events = _parse_calls(sender, [request for _, request in calls], name=name)
         batch = self._apply(unit, connection_id, events)
         call_store.delete_calls(unit.conn, [key for key, _ in calls])
         batch.has_more = has_more
@@ -190,7 +204,7 @@ class InboundProcessor:
 
     def _apply(self, unit: UnitOfWork, connection_id: int, events: ProviderEvents) -> InboundBatch:
         batch = InboundBatch()
-        events = [_in_time(event, now=unit.now) for event in events]
+        events = [_clean_ids(_in_time(event, now=unit.now)) for event in events]
         receipts = [event for event in events if isinstance(event, Receipt)]
         if receipts:
             batch.failures = apply_receipts(unit, connection_id, receipts)
@@ -297,10 +311,39 @@ def _in_time(event: AnyEvent, *, now: float) -> AnyEvent:
     return replace(event, at=now)
 
 
+def _clean_ids(event: AnyEvent) -> AnyEvent:
+    """Return an event with the ids that the store can hold: those of answers are stored with the same replacements."""
+    if isinstance(event, Receipt):
+        message_id, provider_id = _cleaned(event.message_id), _cleaned(event.provider_id)
+        if (message_id, provider_id) != (event.message_id, event.provider_id):
+            return replace(event, message_id=message_id, provider_id=provider_id)
+    if isinstance(event, Inbound) and event.reply_to is not None:
+        return replace(event, reply_to=clean_text(event.reply_to))
+    return event
+
+
+def _cleaned(text: str | None) -> str | None:
+    return None if text is None else clean_text(text)
+
+
+def _parse_calls(
+    sender: object, requests: Sequence[WebhookRequest], *, name: str
+) -> list[Receipt | Inbound | ConnectionEvent]:
+    """Return the events of webhook calls: none of a call that cannot be parsed, or of a sender without webhooks.
+
+    :param name: of the connection, for the log.
+    """
+    events: list[Receipt | Inbound | ConnectionEvent] = []
+    if not isinstance(sender, ParsesWebhooks):
+        return events
+    for request in requests:
+        try:
+            events += sender.parse_webhook(request)
+        except BaseException as error:  # noqa: BLE001 - a bug of the sender
+            fault = describe_fault(error)
+            log.error("connection %s: a webhook call cannot be parsed and is dropped: %s", name, fault)  # noqa: TRY400 - its text may hold anything
+    return events
+
+
 def _name_of(connection: ConnectionSnapshot | None) -> str:
     return "(deleted)" if connection is None else connection.name
-
-
-def _drop_first(unit: UnitOfWork, *, connection_id: int) -> None:
-    calls = call_store.take_calls(unit.conn, connection_id, amount=1)
-    call_store.delete_calls(unit.conn, [key for key, _ in calls])

@@ -2,19 +2,33 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.core.fakes import AskedSender, FakeClock, FakeLedger, FakeLiveSenders, FakeSender
-from tests.core.rows import START, connection, hold_messages, memory_store
-from tests.core.simulated import simulated
+from tests.core.rows import START, WORKER, connection, hold_messages, memory_store
+from tests.core.simulated import settle, simulated
 from tests.core.store.harness import StoreHarness
-from wabroadcast_core.engine.unknown_outcomes import AGAIN_SECONDS, LONGEST_LOOKUP, RIPE_SECONDS, UnknownOutcomes
+from wabroadcast_core.engine import unknown_outcomes
+from wabroadcast_core.engine.unknown_outcomes import (
+    AGAIN_SECONDS,
+    LONGEST_LOOKUP,
+    MOST_LOOKUPS,
+    RIPE_SECONDS,
+    UnknownOutcomes,
+)
 from wabroadcast_core.errors import ConnectionDown, Temporary, UnavailableError
 from wabroadcast_core.models.message import Accepted
-from wabroadcast_core.models.status import MessageStatus
+from wabroadcast_core.models.status import AttemptOutcome, MessageStatus
+from wabroadcast_core.store import attempts as attempt_store
+from wabroadcast_core.store import claims as claim_store
+from wabroadcast_core.store import messages as message_store
+from wabroadcast_core.store.attempts import NewAttempt
+from wabroadcast_core.store.messages import broadcast_of
 from wabroadcast_core.store.outcomes import Outcome
+from wabroadcast_core.store.tables import messages
 
 
 @pytest.fixture
@@ -32,7 +46,7 @@ class Lookups:
         self.clock = FakeClock()
         self.ledger = FakeLedger(store)
         self.keys = [message.key for message in hold_messages(store, amount)]
-        store.record(*(Outcome(key, MessageStatus.UNKNOWN, True, connection_id=1) for key in self.keys), worker_id=7)
+        self.lose_answers()
         fakes: dict[str, Any] = {"ledger": self.ledger, "live_senders": FakeLiveSenders(sender, error=error)}
         self._lookups = UnknownOutcomes(**fakes, clock=self.clock)
 
@@ -40,6 +54,34 @@ class Lookups:
         self.clock.move(after)
         self.store.now = self.clock.now()
         await self._lookups.settle_all()
+
+    def lose_answers(self) -> None:
+        """Record the sends that the worker has begun as unknown."""
+        self.store.now = now = self.clock.now()
+        outcomes = [Outcome(key, MessageStatus.UNKNOWN, True, connection_id=1) for key in self.keys]
+        self.store.record(*outcomes, worker_id=WORKER)
+        lost = [NewAttempt(key, 1, now, 1, AttemptOutcome.UNKNOWN, "no_answer", None) for key in self.keys]
+        with self.store.unit() as unit:
+            attempt_store.add_attempts(unit.conn, lost)
+
+    def retry(self, *, worker_id: int = WORKER) -> None:
+        """Queue the unknown messages again, as a person does, and let a worker claim them."""
+        broadcast_id = broadcast_of(self.keys[0])
+        unknown, queued = MessageStatus.UNKNOWN, MessageStatus.QUEUED
+        claimed = {"status": MessageStatus.PROCESSING, "worker_id": worker_id}
+        with self.store.unit() as unit:
+            moved = message_store.move_messages(
+                unit.conn, broadcast_id=broadcast_id, present=unknown, status=queued, changes=unit.changes, again=True
+            )
+            unit.conn.execute(messages.update().where(messages.c.status == queued).values(claimed))
+            unit.changes[broadcast_id, "queued"] -= moved
+            unit.changes[broadcast_id, "processing"] += moved
+
+    def crash(self, *, worker_id: int) -> None:
+        """Settle the claims of a worker that has crashed: none of its attempts is stored."""
+        rows = [(key, MessageStatus.UNKNOWN, "crash", None) for key in self.keys]
+        with self.store.unit() as unit:
+            claim_store.settle_claims(unit.conn, rows, worker_id=worker_id, changes=unit.changes)
 
     def facts(self, place: int = 0) -> tuple[str, str | None, float | None]:
         """The status of a message, its provider id, when it is due."""
@@ -191,3 +233,126 @@ async def test_an_answer_of_a_wrong_type_leaves_its_message_unknown_and_the_othe
     await lookups.settle(after=RIPE_SECONDS)
 
     assert sender.asked == ["job0-0", "job0-1"]
+
+
+# --- a message that is sent again --------------------------------------------------------------------------------
+
+
+def _lose_again(lookups: Lookups) -> None:
+    lookups.retry()
+    lookups.lose_answers()
+
+
+def _crash_again(lookups: Lookups) -> None:
+    lookups.retry(worker_id=8)
+    lookups.crash(worker_id=8)
+
+
+SENT_AGAIN = pytest.mark.parametrize(
+    "send_again",
+    [
+        pytest.param(_lose_again, id="its-answer-is-lost-again"),
+        pytest.param(_crash_again, id="its-worker-crashes"),
+    ],
+)
+
+
+@SENT_AGAIN
+@simulated
+async def test_a_message_that_is_sent_again_between_two_passes_is_looked_up_a_minute_after_that(
+    store: StoreHarness, send_again: Callable[[Lookups], None]
+) -> None:
+    sender = AskedSender(found=None)
+    lookups = Lookups(store, sender)
+    await lookups.settle(after=10)
+    lookups.clock.move(42)
+
+    send_again(lookups)
+    for _ in range(6):
+        await lookups.settle(after=10)
+    assert sender.asked == []
+    assert lookups.facts() == ("unknown", None, None)
+
+    await lookups.settle(after=10)
+    assert sender.asked == ["job0-0"]
+
+
+@SENT_AGAIN
+@simulated
+async def test_a_message_that_is_sent_again_during_its_lookup_is_not_released(
+    store: StoreHarness, send_again: Callable[[Lookups], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The lookup began before the request of the second send had arrived."""
+    answered = asyncio.Event()
+    lookups = Lookups(store, AskedSender(found=answered))
+    await lookups.settle()
+    looking = asyncio.create_task(lookups.settle(after=RIPE_SECONDS))
+    await settle()
+    lookups.clock.move(1)
+
+    send_again(lookups)
+    with caplog.at_level(logging.INFO):
+        answered.set()
+        await looking
+
+    assert lookups.facts() == ("unknown", None, None)
+    assert caplog.records == []
+
+
+# --- many messages -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("page", "most"),
+    [
+        pytest.param(1_000, 10_000, id="in-one-page"),
+        pytest.param(2, 10_000, id="in-several-pages"),
+        pytest.param(2, 4, id="in-several-passes"),
+    ],
+)
+@simulated
+async def test_messages_whose_lookups_fail_do_not_keep_the_others_from_theirs(
+    store: StoreHarness, monkeypatch: pytest.MonkeyPatch, page: int, most: int
+) -> None:
+    monkeypatch.setattr(unknown_outcomes, "MOST_LOOKUPS", 2)
+    monkeypatch.setattr(unknown_outcomes, "PAGE", page)
+    monkeypatch.setattr(unknown_outcomes, "MOST_READ", most)
+    sender = AskedSender(found=Temporary("503"))
+    lookups = Lookups(store, sender, amount=7)
+    for _ in range(2):
+        await lookups.settle()
+
+    await lookups.settle(after=RIPE_SECONDS)
+    assert len(sender.asked) == 2
+    for _ in range(5):
+        await lookups.settle(after=10)
+    assert sorted(sender.asked) == [f"job0-{place}" for place in range(7)]
+
+    sender.asked.clear()
+    lookups.clock.move(AGAIN_SECONDS - 60)
+    for _ in range(7):
+        await lookups.settle(after=10)
+    assert sorted(sender.asked) == [f"job0-{place}" for place in range(7)]
+
+
+@simulated
+async def test_more_messages_than_are_looked_up_at_a_time_are_all_looked_up(store: StoreHarness) -> None:
+    sender = AskedSender(found=Temporary("503"))
+    lookups = Lookups(store, sender, amount=MOST_LOOKUPS + 1)
+
+    await lookups.settle()
+    await lookups.settle(after=RIPE_SECONDS)
+    await lookups.settle(after=30)
+
+    assert sorted(set(sender.asked)) == sorted(f"job0-{place}" for place in range(MOST_LOOKUPS + 1))
+    assert len(sender.asked) == MOST_LOOKUPS + 1
+
+
+@simulated
+async def test_a_message_that_is_found_under_an_id_that_no_store_holds_becomes_sent(store: StoreHarness) -> None:
+    lookups = Lookups(store, AskedSender(found=Accepted("wamid.\ud800")))
+
+    await lookups.settle()
+    await lookups.settle(after=RIPE_SECONDS)
+
+    assert lookups.facts() == ("sent", "wamid.?", None)

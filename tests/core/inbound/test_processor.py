@@ -26,7 +26,7 @@ from wabroadcast_core.store.outcomes import Outcome
 from wabroadcast_core.store.webhook_calls import MOST_BYTES
 
 REPLIES: Mapping[Consent, str | None] = {"stop": "Baik, kami berhenti.", "start": "Selamat datang kembali."}
-UNSTORABLE = Receipt("delivered", at=START, provider_id="\ud800")  # half a character
+UNSTORABLE: Any = Inbound(None, "stop", START)  # type: ignore[arg-type]  # a bug of a sender
 
 
 @pytest.fixture
@@ -166,20 +166,64 @@ async def test_a_call_that_cannot_be_parsed_is_dropped_and_the_others_are_proces
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
 
 
+@pytest.mark.parametrize("place", range(3))
 @simulated
-async def test_a_call_that_cannot_be_stored_is_dropped_and_the_others_are_stored(store: StoreHarness) -> None:
-    events: dict[str, list[Any]] = {
-        "a": [wrote("stop", place=0)],
-        "b": [UNSTORABLE, wrote("stop", place=1)],
-        "c": [wrote("stop", place=2)],
-    }
-    processing = Processing(store, events)
+async def test_an_event_of_a_call_that_cannot_be_stored_is_dropped_and_all_others_have_their_effect_once(
+    store: StoreHarness, caplog: pytest.LogCaptureFixture, place: int
+) -> None:
+    second: list[Any] = [wrote("stop", place=1), wrote("stop", place=2)]
+    second.insert(place, UNSTORABLE)
+    processing = Processing(store, {"a": [wrote("stop", place=0)], "b": second, "c": [wrote("stop", place=3)]})
 
     await processing.processor.process_calls(1)
 
-    assert processing.blacklisted().keys() == {number_of(0), number_of(2)}
+    assert processing.blacklisted().keys() == {number_of(number) for number in range(4)}
     assert processing.calls_left() == 0
-    assert [number for _, number, _ in processing.replies.sent] == [number_of(0), number_of(2)]
+    assert [number for _, number, _ in processing.replies.sent] == [number_of(number) for number in range(4)]
+    assert len(processing.notified) == 4
+    assert [record.getMessage() for record in caplog.records] == [
+        "connection c1: its webhook calls cannot be stored together: now one by one",
+        "connection c1: a webhook call cannot be stored: now its events one by one",
+        "connection c1: an event of its sender cannot be stored and is dropped",
+    ]
+
+
+@pytest.mark.parametrize(
+    "receipt",
+    [
+        pytest.param(Receipt("read", START, provider_id="\ud800"), id="of-the-provider"),
+        pytest.param(Receipt("read", START, message_id="\ud800-0"), id="of-ours"),
+        pytest.param(Receipt("read", START, provider_id="\0"), id="with-a-zero"),
+    ],
+)
+@simulated
+async def test_a_receipt_with_an_id_that_no_store_holds_is_one_of_an_unknown_message(
+    store: StoreHarness, caplog: pytest.LogCaptureFixture, receipt: Receipt
+) -> None:
+    message_id = sent_message(store)
+    processing = Processing(store, {"a": [receipt, Receipt("read", START, message_id=message_id)]})
+
+    await processing.processor.process_calls(1)
+
+    assert store.broadcast(1)["read"] == 1
+    assert processing.calls_left() == 0
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("provider_id", ["wamid.\ud800", "wamid.\0", "wamid.é"], ids=ascii)
+@simulated
+async def test_a_receipt_has_the_id_of_the_answer_whatever_is_in_it(store: StoreHarness, provider_id: str) -> None:
+    [message] = hold_messages(store, 1)
+    answered = Outcome(message.key, MessageStatus.SENT, True, connection_id=1, provider_id=provider_id, sent_at=START)
+    store.record(answered, worker_id=7)
+    processing = Processing(store)
+
+    await processing.processor.process_events(
+        1, [Receipt("read", START, provider_id=provider_id), Inbound("", "stop", START, reply_to=provider_id)]
+    )
+
+    assert store.message(message.key)["read_at"] == START
+    assert processing.blacklisted().keys() == {number_of(0)}
 
 
 @simulated

@@ -153,18 +153,20 @@ def test_a_call_that_cannot_be_parsed_does_not_delay_the_others(broadcaster: Bro
     assert not _waits(broadcaster)
 
 
-@ON_SQLITE
-def test_a_call_whose_events_cannot_be_stored_is_dropped_and_the_others_are_processed(
+def test_an_event_that_cannot_be_stored_is_dropped_and_all_others_are_processed(
     broadcaster: Broadcaster, worker: Worker
 ) -> None:
     _connect(broadcaster)
-    lone_surrogate = {"of": "receipt", "kind": "delivered", "at": 7.0, "provider_id": "\ud800"}
+    job_id = _sent(broadcaster, 1)
+    half_an_id = {"of": "receipt", "kind": "delivered", "at": 7.0, "provider_id": "\ud800"}
+    no_number = {"of": "inbound", "number": None, "text": "berhenti", "at": 7.0}
 
-    _call_webhook(broadcaster, lone_surrogate)
+    _call_webhook(broadcaster, half_an_id, no_number, _receipt("read", f"{job_id}-0"))
     _call_webhook(broadcaster, _wrote(3, "berhenti"))
 
     wait_for(lambda: _blocked(broadcaster) == {number_of(3)}, what="the opt-out")
     wait_for(lambda: not _waits(broadcaster), what="the end of the calls")
+    assert broadcaster.status(job_id).counts.read == 1
 
 
 # --- messages from people --------------------------------------------------------------------------------------

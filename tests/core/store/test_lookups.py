@@ -242,7 +242,7 @@ FINDS: dict[str, Callable[[Connection, int], object]] = {
     ),
     "release_unknown": lambda conn, _: unknown_store.release_unknown(conn, now=9.0, limit=9, changes=Changes()),
     "unsettled_connections": lambda conn, _: unknown_store.unsettled_connections(conn),
-    "unsettled_messages": lambda conn, _: unknown_store.unsettled_messages(conn, 1, limit=9),
+    "unsettled_messages": lambda conn, _: unknown_store.unsettled_messages(conn, 1, after=0, limit=9),
     "unknown_since": lambda conn, key: unknown_store.unknown_since(conn, key, connection_ids=[1]),
     "is_needed": lambda conn, _: connection_store.is_needed(conn, 1),
     "keys_by_provider_id": lambda conn, _: receipt_store.keys_by_provider_id(conn, ["a"], connection_id=1),
