@@ -1,7 +1,7 @@
 """Faults of plugin code as the log names them: the type of an exception and its place, never its text.
 
 The text may hold a number or a secret. A place is a file and a line. The name that was not found is shown too, if it is
-written in the code.
+written in the code, and what Python says of a source file that it cannot compile.
 """
 
 import asyncio
@@ -23,11 +23,23 @@ _MOST_CAUSES: Final = 5  # an exception may be its own cause
 
 def describe_fault(error: BaseException) -> str:
     """Return the type of an exception that a plugin raised, and the places in the plugin and below where it arose."""
+    if isinstance(error, SyntaxError) and (fault := _fault_of_source(error)):
+        return fault
     frames = _summaries(traceback.walk_tb(error.__traceback__))
     places = [place_of(frame) for frame in _relevant(frames)]
     name = _missing_name(error)
     fault = f"{type(error).__name__} {name!r}" if name else type(error).__name__
     return f"{fault} at {' > '.join(places)}" if places else fault
+
+
+def _fault_of_source(error: SyntaxError) -> str:
+    """Return what is wrong with a source file that was imported, and where; empty if it is text from elsewhere.
+
+    Python compiles a module under its whole path. Data has another name, such as that of ``ast.literal_eval``.
+    """
+    if not (isinstance(error.filename, str) and error.filename.endswith(".py") and Path(error.filename).is_absolute()):
+        return ""
+    return f"{type(error).__name__}: {error.msg} ({Path(error.filename).name}, line {error.lineno})"
 
 
 def _missing_name(error: BaseException) -> str:

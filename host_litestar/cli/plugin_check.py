@@ -12,14 +12,17 @@ import rich_click as click
 
 from host_litestar.cli.errors import RefusedError
 from host_litestar.cli.output import print_json, print_table
+from host_litestar.cli.server import read_settings
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from wabroadcast_core.plugins import Plugins
+    from wabroadcast_core.settings import Settings
     from wabroadcast_core.testing.checks import CheckResult
 
 FAILED = 1  # exit status
+BUILTIN = "builtin"  # the entry point of the built-in plugins
 UPLOAD_ID = "sample"
 SAMPLE_TEXTS = {"uri": "https://provider.example", "password": "a-sample-secret", "date": "2026-01-31"}
 
@@ -76,7 +79,7 @@ def _find_plugin(name: str) -> object:
 
     :raises RefusedError: there is none.
     """
-    from wabroadcast_core.plugin_faults import PLUGIN_FAULTS, describe_fault
+    from wabroadcast_core.plugin_faults import describe_fault
 
     try:
         found = _find_member(name) or _import_plugin(name)
@@ -84,7 +87,7 @@ def _find_plugin(name: str) -> object:
         raise RefusedError(f"{name} cannot be imported: the module {error.name} is missing") from error
     except RefusedError:
         raise
-    except PLUGIN_FAULTS as error:
+    except BaseException as error:
         raise RefusedError(f"{name} cannot be imported: {describe_fault(error)}") from error
     return found
 
@@ -128,9 +131,12 @@ def _results(
     from wabroadcast_core.testing.checks import CheckResult, run_contract
 
     members = getattr(plugin, "PLUGINS", None) or (plugin,)
-    plugins = build_plugins(members, discover=False)
+    settings = read_settings().model_copy(update={"plugins_strict": False, "required_plugins": ()})
+    plugins = build_plugins(members, settings=settings, discover=False)
     for unfit in plugins.quarantined.values():
         yield "plugin", CheckResult("it can be loaded", fault=unfit.reason)
+    for fault in _taken_kinds(plugins, members, settings):
+        yield "plugin", CheckResult("its kinds are its own", fault=fault)
     contracts = [
         *_class_contracts(plugins, given=given, file=file),
         *_hook_contracts(plugins, members, blocked=blocked, allowed=allowed),
@@ -140,6 +146,27 @@ def _results(
     for what, contract in contracts:
         for result in run_contract(contract):
             yield what, _with_hint(result, getattr(contract, "invented", ()))
+
+
+def _taken_kinds(plugins: "Plugins", members: Sequence[object], settings: "Settings") -> Iterator[str]:
+    """Yield a fault for each kind that a built-in plugin has too, unless the operator has turned that one off."""
+    from wabroadcast_core.plugins import build_plugins
+    from wabroadcast_plugins import PLUGINS
+
+    others = [each for each in PLUGINS if _has_classes(each) and not any(each is member for member in members)]
+    for fact in build_plugins(others, settings=settings, discover=False).facts():
+        name = f"{BUILTIN}.{fact.name.rpartition('.')[2]}"
+        if not {BUILTIN, name}.isdisjoint(settings.blocked_plugins):
+            continue
+        is_sender = "wab_senders" in fact.hooks
+        what, own_kinds = ("sender", plugins.senders) if is_sender else ("contact source", plugins.contact_sources)
+        for kind in fact.kinds:
+            if kind in own_kinds:
+                yield f"its {what} kind {kind!r} is that of the plugin {name} already: give it another kind"
+
+
+def _has_classes(plugin: object) -> bool:
+    return hasattr(plugin, "wab_senders") or hasattr(plugin, "wab_contact_sources")
 
 
 def _with_hint(result: "CheckResult", invented: Sequence[str]) -> "CheckResult":
@@ -226,6 +253,7 @@ def _complete_settings(model: "type[BaseModel]", given: Mapping[str, Any], *, up
     from pydantic import ValidationError
 
     from wabroadcast_core.models.base import faults_of
+    from wabroadcast_core.plugin_faults import describe_fault
 
     schema = model.model_json_schema(by_alias=True)
     required = [name for name in schema.get("required", []) if name not in given]
@@ -239,6 +267,8 @@ def _complete_settings(model: "type[BaseModel]", given: Mapping[str, Any], *, up
     except ValidationError as error:
         faults = "; ".join(f"{fault.path}: {fault.message}" for fault in faults_of(error))
         raise RefusedError(f"the settings need other values ({faults}): give them with --settings") from None
+    except BaseException as error:
+        raise RefusedError(f"the settings cannot be checked: Settings raised {describe_fault(error)}") from error
     return settings
 
 

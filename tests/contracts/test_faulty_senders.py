@@ -122,6 +122,44 @@ class Exiting(SoundSender):
         raise SystemExit(1)
 
 
+class OwnExit(BaseException):
+    """An exception of a plugin that is no Exception."""
+
+
+class RaisesOwnExit(SoundSender):
+    async def send(self, message: OutgoingMessage) -> Any:
+        raise OwnExit(message.number)
+
+
+class OwnExitInCheck(SoundSender):
+    async def check_connection(self) -> Any:
+        raise OwnExit(self.secret)
+
+
+class OwnExitInWebhook(SoundSender):
+    def verify_webhook(self, request: WebhookRequest) -> None:
+        raise OwnExit(self.secret)
+
+
+class OwnExitInParse(SoundSender):
+    def parse_webhook(self, request: WebhookRequest) -> Any:
+        raise OwnExit(self.secret)
+
+
+class CancelsItself(SoundSender):
+    async def check_connection(self) -> Any:
+        raise asyncio.CancelledError
+
+
+class ClosesItself(SoundSender):
+    async def find_message(self, message_id: str, number: str) -> Any:
+        raise GeneratorExit
+
+
+class ReasonsOfTexts(SoundSender):
+    reasons: ClassVar[Any] = {"en": {"x": "just text"}, "zz": 5}
+
+
 class BareSendError(SoundSender):
     async def send(self, message: OutgoingMessage) -> Any:
         raise SendError("failed")
@@ -316,6 +354,11 @@ class SaysUp(SoundSender):
         return "up"
 
 
+class SaysFine(SoundSender):
+    async def check_connection(self) -> Any:
+        return ConnectionEvent("fine")  # type: ignore[arg-type]  # the fault
+
+
 class TakesAllCalls(SoundSender):
     def verify_webhook(self, request: WebhookRequest) -> None:
         pass
@@ -348,6 +391,7 @@ CANCEL = "a cancelled send ends as cancelled"
 NUMBERS = "check numbers answers for the given numbers"
 FORGED = "a webhook call without the proof is refused"
 PARSED = "a webhook call is parsed into a list of events"
+CONNECTION = "check connection returns an event"
 
 FAULTS: Mapping[type[Any], tuple[set[str], str]] = {
     BadKind: ({"its kind is a short plain word", "its class can be registered"}, "kind is not a lower-case"),
@@ -359,6 +403,19 @@ FAULTS: Mapping[type[Any], tuple[set[str], str]] = {
     ),
     OtherError: ({ENDS, TYPES}, r"NotFoundError at .*test_faulty_senders.py:\d+: raise a subclass of SendError"),
     Exiting: ({ENDS, TYPES}, r"SystemExit at .*test_faulty_senders.py:\d+"),
+    RaisesOwnExit: (
+        {ENDS, TYPES},
+        r"send raised OwnExit at .*test_faulty_senders.py:\d+: raise a subclass of SendError",
+    ),
+    OwnExitInCheck: ({CONNECTION}, r"check_connection raised OwnExit at .*:\d+: raise a subclass of SendError"),
+    OwnExitInWebhook: ({FORGED}, r"verify_webhook raised OwnExit at .*:\d+: raise WebhookRefusedError"),
+    OwnExitInParse: ({PARSED}, r"the check ended with OwnExit at .*test_faulty_senders.py:\d+"),
+    CancelsItself: ({CONNECTION}, r"the check ended with CancelledError at .*:\d+"),
+    ClosesItself: ({"find message returns what it found or none"}, r"the check ended with GeneratorExit at .*:\d+"),
+    ReasonsOfTexts: (
+        {"its reasons are pairs of texts by language and code"},
+        r"reasons\['en'\] has codes without a tuple of two texts: x .*; reasons\['zz'\] is not a mapping",
+    ),
     BareSendError: ({ENDS, TYPES}, "SendError itself: raise one of its subclasses"),
     NumericReason: ({ENDS, TYPES}, "the reason or the detail of Rejected is not a text"),
     ReturnsDict: ({ENDS, TYPES}, "send returned dict: return Accepted"),
@@ -385,10 +442,11 @@ FAULTS: Mapping[type[Any], tuple[set[str], str]] = {
         {"find message returns what it found or none"},
         "an error of find_message contains a secret or a phone",
     ),
-    LeakyConnectionCheck: ({"check connection returns an event"}, "an error of check_connection contains a secret"),
+    LeakyConnectionCheck: ({CONNECTION}, "an error of check_connection contains a secret"),
     LoggingWebhook: ({PARSED}, "the log contains a secret"),
     FindsDict: ({"find message returns what it found or none"}, "find_message returned dict: return Accepted, or None"),
-    SaysUp: ({"check connection returns an event"}, "check_connection returned str: return a ConnectionEvent"),
+    SaysUp: ({CONNECTION}, "check_connection returned str: return a ConnectionEvent, 'up' or 'down'"),
+    SaysFine: ({CONNECTION}, "a ConnectionEvent of another state: give it 'up' or 'down'"),
     TakesAllCalls: ({FORGED}, "raise WebhookRefusedError unless the signature or token is right"),
     FailsOnCalls: ({FORGED}, r"verify_webhook raised KeyError at .*: raise WebhookRefusedError"),
     TellsSecret: ({FORGED}, "the text of a WebhookRefusedError contains a secret"),

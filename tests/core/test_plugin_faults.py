@@ -1,7 +1,10 @@
 """A fault of a plugin is described by what its code has, never by data."""
 
+import ast
 import re
 from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 
@@ -49,3 +52,21 @@ def test_a_fault_names_what_the_code_misses(fail: Callable[[object], object], fa
 
     assert re.fullmatch(rf"{fault} at .*core/test_plugin_faults\.py:\d+", described)
     assert NUMBER not in described
+
+
+def test_a_syntax_error_in_a_source_file_names_the_file_and_the_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "acme_unfinished.py").write_text("first = 1\ndef second(:\n", encoding="utf-8")
+    with pytest.raises(SyntaxError) as raised:
+        import_module("acme_unfinished")
+
+    assert describe_fault(raised.value) == "SyntaxError: invalid syntax (acme_unfinished.py, line 2)"
+
+
+def test_a_syntax_error_in_data_shows_no_data() -> None:
+    with pytest.raises(SyntaxError) as raised:
+        ast.literal_eval(f"f({NUMBER}={NUMBER})")
+
+    assert re.fullmatch(r"SyntaxError at \S+:\d+ > \S+:\d+", describe_fault(raised.value))

@@ -181,9 +181,9 @@ class SendTasks:
             ending = self._withhold(error, pending)
         except Dropped:
             ending = self._not_left(pending)
-        except GeneratorExit:  # the loop has ended
-            raise
-        except BaseException as error:  # noqa: BLE001 - whatever a plugin raises is classified, and stops no other send
+        except BaseException as error:  # whatever a plugin raises is classified, and stops no other send
+            if isinstance(error, GeneratorExit) and self._is_closing():
+                raise
             kind = classify.kind_of(error)
             ending = self._classify(error, live, pending, changers=changers)
         now = self._clock.steady.now()
@@ -194,6 +194,13 @@ class SendTasks:
         else:
             self._end(live, pending, ending, started_at=started_at, left=left)
         return now
+
+    def _is_closing(self) -> bool:
+        """Return whether a GeneratorExit closes the coroutine of a send, because its loop has ended.
+
+        A coroutine is closed while its task is not running. One that a plugin raised comes up in the running task.
+        """
+        return asyncio.current_task(self._loop) not in self._tasks
 
     def _end_accepted(self, live: LiveConnection, pending: PendingSend, answer: Accepted, *, started_at: float) -> None:
         """Record that a message was accepted, and count it for others."""

@@ -16,6 +16,7 @@ from wabroadcast_core.hookspecs import ChecksConnection
 from wabroadcast_core.inbound.processor import DISCONNECTED
 from wabroadcast_core.keys import Keys
 from wabroadcast_core.plugin_faults import LOOP_ENDS, describe_fault
+from wabroadcast_core.plugins.answer_checks import fault_of_event
 from wabroadcast_core.snapshots import ConnectionSnapshot
 from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.store.group_commit import UnitOfWork
@@ -87,16 +88,22 @@ async def _works(sender: ChecksConnection, connection: ConnectionSnapshot) -> bo
     """Return whether the provider reports that the account can send. No answer is no."""
     try:
         async with asyncio.timeout(LONGEST_CHECK):
-            event: object = await sender.check_connection()
+            event = await sender.check_connection()
     except (SendError, TimeoutError):
         return False
     except LOOP_ENDS:
         raise
     except BaseException as error:  # noqa: BLE001 - a bug of a plugin
-        fault = describe_fault(error)
-        log.error("connection %s: its sender failed to check the account: %s; it stays paused", connection.name, fault)  # noqa: TRY400 - its text may hold anything
+        _log_failure(connection, describe_fault(error))
         return False
-    return getattr(event, "state", None) == "up"
+    if (fault := fault_of_event(event)) is not None:
+        _log_failure(connection, fault)
+        return False
+    return event.state == "up"
+
+
+def _log_failure(connection: ConnectionSnapshot, fault: str) -> None:
+    log.error("connection %s: its sender failed to check the account: %s; it stays paused", connection.name, fault)
 
 
 def _disconnected(unit: UnitOfWork) -> list[tuple[ConnectionSnapshot, str]]:

@@ -16,10 +16,12 @@ from pydantic import BaseModel
 
 from wabroadcast_core.models.capabilities import Capabilities
 from wabroadcast_core.models.connection import Limits
-from wabroadcast_core.plugin_faults import PLUGIN_FAULTS, describe_fault
+from wabroadcast_core.plugin_faults import describe_fault
 
 KIND: Final = re.compile(r"[a-z][a-z0-9_-]*")
 TYPES: Final = frozenset({"text", "image", "document", "audio", "video", "template"})
+_RIGHT_REASONS: Final = 'right is {"en": {"code": ("meaning", "action")}}'
+_MOST_CODES: Final = 5  # named in a fault
 _COROUTINES: Final = ("check_numbers", "find_message", "check_connection", "aclose")
 
 
@@ -31,6 +33,7 @@ def faults_of_sender(sender: Any) -> list[str]:
         *(fault for name in _COROUTINES if hasattr(sender, name) for fault in _method(sender, name, is_async=True)),
         *_webhook_methods(sender),
         *_constructor(sender),
+        *_languages(getattr(sender, "reasons", {})),
     ]
 
 
@@ -63,7 +66,7 @@ def _faults_of_schema(settings: type[BaseModel]) -> tuple[str, ...]:
     """Return what is wrong with the JSON schema of a class. It takes milliseconds to make, and never changes."""
     try:
         schema = json.loads(json.dumps(settings.model_json_schema(by_alias=True)))
-    except PLUGIN_FAULTS as error:
+    except BaseException as error:  # noqa: BLE001 - whatever a plugin raises is its fault
         return (f"Settings has no JSON schema ({describe_fault(error)})",)
     return () if schema.get("type") == "object" or "$ref" in schema else ("the JSON schema of Settings is no object",)
 
@@ -85,6 +88,40 @@ def faults_of_capabilities(given: Any) -> list[str]:
         *([] if isinstance(fields["limits"], Limits) else ["capabilities.limits is not a Limits object"]),
         *([] if isinstance(fields["test_numbers"], Mapping) else ["capabilities.test_numbers is not a mapping"]),
     ]
+
+
+def faults_of_reasons(given: Any) -> list[str]:
+    """Return what is wrong with the ``reasons`` of a sender class.
+
+    Only a language that is no text keeps a class from being registered: it would break the list of languages for all
+    senders. Of other faults the catalogue leaves out the texts, and the sender sends without them.
+    """
+    if not isinstance(given, Mapping):
+        return [f"reasons is not a mapping of texts by language ({_RIGHT_REASONS})"]
+    return [*_languages(given), *_texts(given)]
+
+
+def _languages(reasons: Any) -> Iterator[str]:
+    if isinstance(reasons, Mapping) and not all(isinstance(language, str) for language in reasons):
+        yield f"reasons has a language that is not a text ({_RIGHT_REASONS})"
+
+
+def _texts(reasons: Mapping[Any, Any]) -> Iterator[str]:
+    for language, texts in reasons.items():
+        where = f"reasons[{language!r}]" if isinstance(language, str) else "a part of reasons"
+        if not isinstance(texts, Mapping):
+            yield f"{where} is not a mapping of pairs by code ({_RIGHT_REASONS})"
+            continue
+        if not all(isinstance(code, str) for code in texts):
+            yield f"{where} has a code that is not a text ({_RIGHT_REASONS})"
+        if odd := [str(code) for code, pair in texts.items() if not _is_pair_of_texts(pair)]:
+            more = ", …" if len(odd) > _MOST_CODES else ""
+            codes = ", ".join(odd[:_MOST_CODES])
+            yield f"{where} has codes without a tuple of two texts: {codes}{more} ({_RIGHT_REASONS})"
+
+
+def _is_pair_of_texts(pair: object) -> bool:
+    return isinstance(pair, tuple) and [type(text) for text in pair] == [str, str]
 
 
 def _kind_and_settings(plugin_class: Any) -> Iterator[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from unittest import SkipTest
 
-from wabroadcast_core.plugin_faults import PLUGIN_FAULTS, describe_fault
+from wabroadcast_core.plugin_faults import describe_fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,6 @@ def _run_check(contract: type[Any], name: str) -> CheckResult:
         return CheckResult(check, fault=str(error) or "the check failed")
     except SkipTest as reason:
         return CheckResult(check, skipped=str(reason))
-    except PLUGIN_FAULTS as error:
+    except BaseException as error:  # noqa: BLE001 - whatever a plugin raises, the other checks run
         return CheckResult(check, fault=f"the check ended with {describe_fault(error)}")
     return CheckResult(check)

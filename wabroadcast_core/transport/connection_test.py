@@ -7,6 +7,7 @@ from wabroadcast_core.errors import SendError, words_of
 from wabroadcast_core.hookspecs import ChecksConnection, Sender
 from wabroadcast_core.models.connection import ConnectionTest
 from wabroadcast_core.plugin_faults import LOOP_ENDS
+from wabroadcast_core.plugins.answer_checks import fault_of_event
 from wabroadcast_core.sentence_texts import say
 from wabroadcast_core.snapshots import ConnectionSnapshot
 from wabroadcast_core.transport.sender_contexts import SenderContexts, close_senders, make_sender
@@ -53,6 +54,8 @@ async def _check(sender: Sender) -> ConnectionTest:
         if not isinstance(sender, ChecksConnection):
             return ConnectionTest(state="unknown", reason=say("test_impossible", sender=sender.kind))
         event = await sender.check_connection()
+        if (fault := fault_of_event(event)) is not None:
+            return ConnectionTest(state="unknown", reason=say("test_failed", sender=sender.kind, error=fault))
         return ConnectionTest(state=event.state, reason=event.reason or say("test_reported", state=event.state))
     finally:
         await close_senders([sender])

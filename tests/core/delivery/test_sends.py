@@ -226,21 +226,22 @@ async def test_each_error_of_a_sender_has_its_outcome_and_its_effect(
     assert sending.effects == effects
 
 
+@pytest.mark.parametrize("bug", [ValueError, SystemExit, GeneratorExit], ids=lambda bug: bug.__name__)
 @simulated
 async def test_a_bug_of_a_sender_fails_its_message_and_names_its_type_but_not_its_text(
-    caplog: pytest.LogCaptureFixture,
+    caplog: pytest.LogCaptureFixture, bug: type[BaseException]
 ) -> None:
     sending = Sending()
-    through = live(FakeSender(ValueError("token=secret"), Accepted()))
+    through = live(FakeSender(bug("token=secret"), Accepted()))
 
     failed, sent = await sending.send(through, pending(0), pending(1))
 
     assert (failed.status, failed.used) == (MessageStatus.FAILED, True)
-    assert (failed.reason, failed.detail) == ("plugin_error", "ValueError")
+    assert (failed.reason, failed.detail) == ("plugin_error", bug.__name__)
     assert sent.status is MessageStatus.SENT
     assert sending.effects == []
     assert "c1" in caplog.text
-    assert "ValueError" in caplog.text
+    assert bug.__name__ in caplog.text
     assert "secret" not in caplog.text
 
 
@@ -578,6 +579,22 @@ async def test_a_sender_that_cancels_itself_leaves_its_message_unknown_and_stops
     outcomes = await Sending().send(through, pending(0), pending(1))
 
     assert [outcome.status for outcome in outcomes] == ["unknown", "sent"]
+
+
+@simulated
+async def test_a_send_whose_coroutine_is_closed_with_its_loop_has_no_outcome(caplog: pytest.LogCaptureFixture) -> None:
+    sending, before = Sending(), asyncio.all_tasks()
+    sending.sends.start(live(FakeSender(asyncio.Event())), pending())
+    await settle()
+    [task] = asyncio.all_tasks() - before
+
+    task.get_coro().close()  # as the end of the process does
+
+    assert sending.recorder.outcomes == []
+    assert caplog.text == ""
+    task.cancel()
+    await asyncio.wait([task])
+    assert isinstance(task.exception(), RuntimeError)  # a closed coroutine cannot go on
 
 
 # --- many sends --------------------------------------------------------------------------------------------------

@@ -11,7 +11,8 @@ from wabroadcast_core.models.capabilities import Capabilities
 from wabroadcast_core.models.message import Accepted
 from wabroadcast_core.models.recipient import AudienceRow
 from wabroadcast_core.plugins import build_plugins
-from wabroadcast_core.plugins.class_checks import faults_of_contact_source, faults_of_sender
+from wabroadcast_core.plugins.class_checks import faults_of_contact_source, faults_of_reasons, faults_of_sender
+from wabroadcast_core.reasons.catalogue import Catalogue
 
 
 class NoSettings(BaseModel):
@@ -108,6 +109,7 @@ async def many_rows(self: object) -> Any:
             {"verify_webhook": coroutine, "parse_webhook": function}, "verify_webhook is a coroutine", id="async-verify"
         ),
         pytest.param({"__init__": only_self}, "its constructor", id="a-constructor-without-arguments"),
+        pytest.param({"reasons": {5: {}}}, "reasons has a language that is not a text", id="a-language-of-a-number"),
     ],
 )
 def test_a_fault_of_a_sender_is_named(changes: Mapping[str, Any], words: str) -> None:
@@ -153,6 +155,40 @@ def counted(send: Any) -> Any:
 )
 def test_a_sender_that_works_has_no_fault(changes: Mapping[str, Any]) -> None:
     assert faults_of_sender(type("Changed", (Sender,), dict(changes))) == []
+
+
+@pytest.mark.parametrize(
+    ("reasons", "words"),
+    [
+        pytest.param(5, ["reasons is not a mapping of texts by language"], id="number"),
+        pytest.param(
+            {"en": {"x": "just text"}, "zz": 5},
+            ["reasons['en'] has codes without a tuple of two texts: x", "reasons['zz'] is not a mapping of pairs"],
+            id="a-text-and-a-number",
+        ),
+        pytest.param({"en": {1: ("meaning", "action")}}, ["reasons['en'] has a code that is not a text"], id="code"),
+        pytest.param({"en": {"x": ("meaning",)}}, ["without a tuple of two texts: x"], id="no-action"),
+        pytest.param({"en": {"x": ["meaning", "action"]}}, ["without a tuple of two texts: x"], id="list"),
+        pytest.param({"en": dict.fromkeys("abcdefg")}, ["two texts: a, b, c, d, e, … (right is"], id="many-codes"),
+    ],
+)
+def test_reasons_in_another_form_are_a_fault_that_keeps_no_sender_from_sending(
+    caplog: pytest.LogCaptureFixture, reasons: Any, words: list[str]
+) -> None:
+    sender = type("Changed", (Sender,), {"reasons": reasons})
+
+    faults = faults_of_reasons(reasons)
+
+    assert len(faults) == len(words)
+    assert all(word in fault for word, fault in zip(words, faults, strict=True)), faults
+    assert all('right is {"en": {"code": ("meaning", "action")}}' in fault for fault in faults)
+    assert faults_of_sender(sender) == []
+    assert Catalogue({"pigeon": sender}).languages == ["en", "id"]
+    assert "the sender pigeon has reasons that are not in the documented form" in caplog.text
+
+
+def test_reasons_in_the_documented_form_have_no_fault() -> None:
+    assert faults_of_reasons({"en": {"x_???": ("meaning", "action")}, "jv": {}}) == []
 
 
 def test_no_class_of_the_built_in_plugins_has_a_fault() -> None:

@@ -314,10 +314,18 @@ class BlockingSender(UsualSender):
         return ConnectionEvent("up")
 
 
+class OddSender(UsualSender):
+    kind: ClassVar[str] = "odd"
+    answer: ClassVar[Any] = 5
+
+    async def check_connection(self) -> Any:
+        return self.answer
+
+
 class LimitedPlugin:
     @hookimpl
     def wab_senders(self) -> Sequence[type[Sender]]:
-        return [UsualSender, RiskySender, BlockingSender]
+        return [UsualSender, RiskySender, BlockingSender, OddSender]
 
 
 @pytest.fixture
@@ -389,6 +397,35 @@ def test_a_connection_is_tested_without_a_send(limited: Broadcaster) -> None:
     assert limited.connections.test("phone").state == "unknown"
     with pytest.raises(NotFoundError):
         limited.connections.test("missing")
+
+
+@pytest.mark.parametrize(
+    ("answer", "fault"),
+    [
+        pytest.param(5, "check_connection returned int: return a ConnectionEvent, 'up' or 'down'", id="number"),
+        pytest.param(None, "check_connection returned NoneType: return a ConnectionEvent", id="none"),
+        pytest.param(
+            ConnectionEvent("fine"),  # type: ignore[arg-type]  # the fault
+            "check_connection returned a ConnectionEvent of another state: give it 'up' or 'down'",
+            id="state",
+        ),
+        pytest.param(
+            ConnectionEvent("down", 401),  # type: ignore[arg-type]  # the fault
+            "check_connection returned a ConnectionEvent whose reason is int: give it a text",
+            id="reason",
+        ),
+    ],
+)
+def test_a_test_names_what_a_sender_returned_and_what_is_right(
+    limited: Broadcaster, monkeypatch: pytest.MonkeyPatch, answer: object, fault: str
+) -> None:
+    monkeypatch.setattr(OddSender, "answer", answer)
+    limited.connections.save("phone", {"sender": "odd"})
+
+    test = limited.connections.test("phone")
+
+    assert test.state == "unknown"
+    assert test.reason.startswith(f"the sender plugin odd failed: {fault}")
 
 
 def test_a_sender_that_blocks_does_not_hold_the_test_of_its_connection(

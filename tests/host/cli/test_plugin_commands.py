@@ -269,6 +269,70 @@ def test_a_fault_with_invented_settings_names_the_option_for_real_ones(
     assert "not checked here: it needs make_long_context in its own test" in given.output
 
 
+def test_an_exception_of_a_plugin_that_is_no_exception_is_a_fault_without_its_text(
+    written: Callable[[str, str], None], command: Callable[..., Done]
+) -> None:
+    odd = "class Odd(BaseException): ...\n"
+    written("acme_odd", odd + BROKEN.replace("ValueError(message.number)", "Odd(message.number)"))
+
+    done = command("check", "acme_odd")
+
+    assert done.status == 1
+    assert "send raised Odd at" in done.output
+    assert "+62" not in done.output + done.errors
+
+
+def test_an_exception_of_the_settings_of_a_plugin_is_named_without_its_text(
+    written: Callable[[str, str], None], command: Callable[..., Done]
+) -> None:
+    checker = "    def model_post_init(self, context): raise RuntimeError(self.token)\n\nclass Broken:"
+    written("acme_strict", BROKEN.replace("\nclass Broken:", checker))
+
+    done = command("check", "acme_strict", "--settings", '{"token": "hush"}')
+
+    assert done.status == 2
+    assert "the settings cannot be checked: Settings raised RuntimeError at" in done.errors
+    assert "hush" not in done.errors
+
+
+@pytest.mark.parametrize(
+    ("code", "what", "owner"),
+    [
+        pytest.param(BROKEN.replace('"broken"', '"sandbox"'), "sender kind 'sandbox'", "builtin.sandbox", id="sender"),
+        pytest.param(
+            LOCATED.replace('"located"', '"csv"'), "contact source kind 'csv'", "builtin.csv", id="contact-source"
+        ),
+    ],
+)
+def test_a_kind_of_a_built_in_plugin_is_a_fault_unless_that_one_is_off(
+    written: Callable[[str, str], None],
+    command: Callable[..., Done],
+    monkeypatch: pytest.MonkeyPatch,
+    code: str,
+    what: str,
+    owner: str,
+) -> None:
+    name = f"acme_taken_{owner.replace('.', '_')}"
+    written(name, code)
+
+    taken = command("check", name)
+    monkeypatch.setenv("WABROADCAST_BLOCKED_PLUGINS", owner)
+    free = command("check", name)
+
+    assert taken.status == 1
+    assert f"its {what} is that of the plugin {owner} already: give it another kind" in taken.output
+    assert "is that of the plugin" not in free.output
+
+
+def test_required_plugins_are_no_matter_of_the_check_of_another(
+    command: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WABROADCAST_REQUIRED_PLUGINS", "acme_stops")
+    monkeypatch.setenv("WABROADCAST_PLUGINS_STRICT", "true")
+
+    assert command("check", "builtin.sandbox").status == 0
+
+
 def test_a_check_prints_json(written: Callable[[str, str], None], command: Callable[..., Done]) -> None:
     written("acme_json", BROKEN)
 
@@ -311,7 +375,14 @@ def test_a_plugin_is_found_by_its_name_or_module(
         ),
         pytest.param("raise ValueError('hush')", "cannot be imported: ValueError at ", id="raises"),
         pytest.param("raise SystemExit('hush')", "cannot be imported: SystemExit at ", id="exits"),
-        pytest.param("def f(:", "cannot be imported: SyntaxError", id="syntax"),
+        pytest.param(
+            "import os\ndef f(:",
+            "cannot be imported: SyntaxError: invalid syntax (acme_unfit_syntax.py, line 2)",
+            id="syntax",
+        ),
+        pytest.param(
+            "class Odd(BaseException): ...\nraise Odd('hush')", "cannot be imported: Odd at ", id="own_exception"
+        ),
     ],
 )
 def test_a_module_that_cannot_be_imported_is_named_with_the_reason(

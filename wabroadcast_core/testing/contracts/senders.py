@@ -11,7 +11,7 @@ from wabroadcast_core.errors import BadMessage, SendError
 from wabroadcast_core.hookspecs import Sender, SenderContext
 from wabroadcast_core.models.capabilities import Capabilities
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
-from wabroadcast_core.plugin_faults import PLUGIN_FAULTS, describe_fault
+from wabroadcast_core.plugin_faults import LOOP_ENDS, describe_fault
 from wabroadcast_core.plugins.class_checks import faults_of_sender
 from wabroadcast_core.testing.contexts import fake_sender_context
 from wabroadcast_core.testing.contracts.abilities import SenderAbilities
@@ -219,7 +219,9 @@ async def _outcome_of(sender: Sender, message: OutgoingMessage) -> object:
     """Return the result of a send, or the exception that it raised."""
     try:
         return await sender.send(message)
-    except PLUGIN_FAULTS as error:
+    except LOOP_ENDS:
+        raise
+    except BaseException as error:  # noqa: BLE001 - the outcome, which is checked
         return error
 
 
