@@ -1,7 +1,7 @@
 """The audience of ``send``: a contact file, tags of the contact book, or any contact source."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,13 @@ from host_litestar.cli.errors import RefusedError
 from host_litestar.cli.progress import Backend
 
 AUDIENCE = ("tags", "match", "without", "everyone", "kind", "fields")
+_OPTIONS = {"mapping": "column"}  # the option of a choice, where it has another name
+_CHOICES_OF_KIND: Mapping[str, frozenset[str]] = {
+    "csv": frozenset({"mapping", "region", "delimiter", "encoding"}),
+    "excel": frozenset({"mapping", "region", "sheet"}),
+    "vcard": frozenset({"region"}),
+}
+"""How the files of each kind can be read; a file of another kind is the server's to check."""
 
 
 class FieldType(click.ParamType[tuple[str, Any]]):
@@ -100,12 +107,14 @@ class Audience:
     def source(self, backend: Backend) -> dict[str, Any]:
         """Return the ``source`` of the broadcast; a file is uploaded.
 
-        :raises RefusedError: the server refuses the file, or no contact has one of the tags.
+        :raises RefusedError: the server refuses the file, an option does not fit it, or no contact has one of the tags.
         """
         fields = _nest(self.fields)
         if self.file is not None:
             upload = backend.upload(self.file)
-            return {"type": self.kind or upload.kind, "uploadId": upload.upload_id, **self.choices, **fields}
+            kind = self.kind or upload.kind
+            _check_choices(self.choices, kind=kind)
+            return {"type": kind, "uploadId": upload.upload_id, **self.choices, **fields}
         if self.kind is not None:
             return {"type": self.kind, **fields}
         _check_tags([*self.tags, *self.without], known=backend.tags())
@@ -126,8 +135,19 @@ def _nest(fields: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
     return nested
 
 
+def _check_choices(choices: Iterable[str], *, kind: str) -> None:
+    known = _CHOICES_OF_KIND.get(kind)
+    for choice in choices:
+        if known is not None and choice not in known:
+            option = _OPTIONS.get(choice, choice)
+            raise RefusedError(f"a file of kind {kind} has no {option}: leave out --{option}")
+
+
 def _check_tags(tags: list[str], *, known: list[str]) -> None:
+    from wabroadcast_core.models.contact import fold_tag
+
+    folded = set(map(fold_tag, known))
     for tag in tags:
-        if tag not in known:
+        if fold_tag(tag) not in folded:
             listed = f"the tags are {', '.join(sorted(known))}" if known else "import contacts with --tag first"
             raise RefusedError(f"there is no tag {tag!r}: {listed}")

@@ -11,10 +11,12 @@ import phonenumbers
 MARK: Final = "'"
 _FORMULA_START = r"[=+\-@\uff1d\uff0b\uff0d\uff20\t\r\n]"  # with the full-width forms of = + - @
 _COUNTRY_CODES = frozenset(map(str, phonenumbers.COUNTRY_CODE_TO_REGION_CODE))
-_CHANGED = r"(?:0\d+|\d{12,}|\d+(?:\.\d+)?[eE][+-]?\d+)\Z"  # digits that a spreadsheet rounds, or cuts zeros from
+_DIGITS = r"0\d+|\d{12,}|\d+(?:\.\d+)?[eE][+-]?\d+"  # that a spreadsheet rounds, or cuts zeros from
+_ERROR = r"#(?:N/A|REF!|VALUE!|DIV/0!|NAME\?|NUM!|NULL!)"  # a text that a spreadsheet takes for an error
+_CHANGED = rf"(?:{_DIGITS}|{_ERROR})\Z"
 _NEEDS_MARK = re.compile(f"{MARK}*{_FORMULA_START}|{MARK}+{_CHANGED}", re.ASCII)
 _IS_CHANGED = re.compile(_CHANGED, re.ASCII)
-_MAY_NEED_MARK = re.compile(f"\n(?:{_FORMULA_START}|{MARK}|[0-9])")  # of texts that a line feed separates
+_MAY_NEED_MARK = re.compile(f"\n(?:{_FORMULA_START}|{MARK}|[0-9#])")  # of texts that a line feed separates
 _IS_MARKED = re.compile(f"{MARK}+(?:{_FORMULA_START}|{_CHANGED})", re.ASCII)
 
 
@@ -32,10 +34,11 @@ def safe_cell(cell: object) -> str:
 def lasting_cell(cell: object) -> str:
     """Return a cell of a text file, as :func:`safe_cell` does, that a spreadsheet also saves as it was.
 
-    A spreadsheet takes digits in a text file for a number: ``00123`` becomes 123, and a long one 3.27E+15.
+    A spreadsheet takes digits in a text file for a number: ``00123`` becomes 123, and a long one 3.27E+15. It takes
+    ``#N/A`` for an error, as our import does.
     """
     text = safe_cell(cell)
-    return MARK + text if text[:1].isdecimal() and _IS_CHANGED.match(text) else text
+    return MARK + text if (text[:1].isdecimal() or text[:1] == "#") and _IS_CHANGED.match(text) else text
 
 
 def safe_cells(texts: Sequence[str]) -> Sequence[str]:

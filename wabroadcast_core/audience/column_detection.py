@@ -168,9 +168,14 @@ def _find_header(rows: Sequence[Cells], phones: Phones, mapping: Mapping[str, st
 
 
 def _find_width(rows: Sequence[Cells], header_row: int | None, mapping: Mapping[str, str]) -> int:
-    """Return the number of columns: as many as the header has, or most rows without one, or as many as are mapped."""
+    """Return the number of columns: as many as the header has, or most rows without one, or as many as are mapped.
+
+    A header with fewer than half of the cells that most rows fill does not name all columns.
+    """
     widths = Counter(map(len, filter(filled_columns, rows)))
     width = widths.most_common(1)[0][0] if header_row is None else len(rows[header_row])
+    [(usual, _)] = Counter(filled[-1] + 1 for filled in map(filled_columns, rows) if filled).most_common(1)
+    width = usual if 2 * width < usual else width
     positions = (int(key) for key in mapping if key.strip().isdecimal())
     return max([width, *(position for position in positions if position <= max(widths))])
 

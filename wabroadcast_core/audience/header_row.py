@@ -28,10 +28,22 @@ def find_header(rows: Sequence[Cells], phones: Phones) -> int | None:
 def _is_title(index: int, rows: Sequence[Cells], phones: Phones) -> bool:
     """Return whether a row is a title: it fills fewer than half as many cells as the rows of the table do.
 
-    A single cell is a title also above a header of two.
+    A single cell is a title also above a header of two. A row that names the phone numbers is a header of any width.
     """
     filled = filled_columns(rows[index])
-    return 2 * len(filled) < phones.usual_width or (len(filled) == 1 and _is_above_header(index, rows, phones))
+    if len(filled) == 1 and _is_above_header(index, rows, phones):
+        return True
+    return 2 * len(filled) < phones.usual_width and not _is_narrow_header(index, rows, phones)
+
+
+def _is_narrow_header(index: int, rows: Sequence[Cells], phones: Phones) -> bool:
+    """Return whether a row names a column of phone numbers, and the next row is no header."""
+    if not _names_numbers(index, rows, phones):
+        return False
+    below = next((row for row in range(index + 1, len(rows)) if filled_columns(rows[row])), None)
+    if below is None or phones.columns_in(below):
+        return True
+    return count_header_words(rows[below]) < count_header_words(rows[index])
 
 
 def _is_above_header(index: int, rows: Sequence[Cells], phones: Phones) -> bool:

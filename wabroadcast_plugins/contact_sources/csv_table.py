@@ -3,6 +3,8 @@
 Damage is limited to one row. Where a stray quotation mark may have merged several rows into one cell, reading resumes
 at the line after that mark. Where a quotation is never closed, the start of the next row cannot be found, and reading
 ends with an error.
+
+A cell that holds only an error of a spreadsheet, such as ``#N/A``, is blank, as in a workbook.
 """
 
 import csv
@@ -21,6 +23,8 @@ _DOS_END = "\x1a"
 _QUOTE = '"'
 _BAD_BYTE = re.compile("[\udc80-\udcff]")  # how the decoder represents a byte that is not UTF-8
 _PHONE = re.compile(r"[\"' ]*\+?(?:[ ().-]*\d){8,15}[\"' ]*")
+_ERRORS = frozenset({"#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!"})
+_ERROR_START = "#"
 _ROW_ENDS = {"", "\r", "\n"}
 
 _NUL = Sentence("cell_with_nul", "the cell holds a NUL byte: the file is damaged here")
@@ -109,6 +113,7 @@ class _Lines:
             raise csv.Error(_LONG_ROW)
         if (
             "\0" in line
+            or (_ERROR_START in line and any(error in line for error in _ERRORS))
             or (self._may_escape and _BAD_BYTE.search(line))
             or (self.in_split_quotation and _QUOTE in line)
         ):
@@ -147,7 +152,7 @@ def _check_row(cells: Sequence[str], lines: _Lines, dialect: Dialect) -> Sequenc
             return DamagedRow(cells, _NO_TEXT, at)
         if ends_quotation and _QUOTE in cell:  # the end of a quotation that was split
             return DamagedRow(cells, _STRAY_QUOTE, at)
-    return cells
+    return ["" if cell.strip() in _ERRORS else cell for cell in cells] if lines.is_suspect else cells
 
 
 def _holds_rows(lines: Sequence[str], dialect: Dialect) -> bool:

@@ -14,6 +14,8 @@ How cells are read:
 - Hidden columns, and rows hidden by hand, are read like the others.
 - Rows that a filter hides (.xlsx, .ods) are reported and receive nothing: an operator who filters a list and saves it
   means only the visible rows.
+
+One sheet is read. Where the settings name none, a note names the visible sheets that may hold more people.
 """
 
 import json
@@ -60,7 +62,8 @@ _CHILD = Path(__file__).with_name("workbook_child.py")
 _OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _HEAD = len(_OLE_MAGIC)
 _LONGEST_LINE = 8 * LONGEST_ROW  # bytes; a character takes at most 6 of them as JSON
-_MOST_SHEETS = 10  # searched for phone numbers
+_MOST_SHEETS = 10  # searched for phone numbers, after the first
+_SHOWN_SHEETS = 12  # in a note
 _SLOTS = WorkbookSlots(2)  # of this process, for all sources in it
 _POLL_SECONDS = 0.2  # between two checks whether the reading is over
 _STOPPED = Sentence("workbook_not_opened", "the time was over before the workbook was open: no row of it was read")
@@ -107,6 +110,7 @@ class ExcelSource:
         self.reading: Reading | None = None
         """The sheet and header row in use; set at the same moment."""
         self.notes: list[str] = []
+        """What was left out of the workbook; set at the same moment."""
 
     def read(self) -> Generator[AudienceRow, None, None]:
         context = self._context
@@ -123,22 +127,25 @@ class ExcelSource:
 
         The first sheet of a workbook may hold only instructions.
         """
-        candidates: list[str | int | None] = [self._settings.sheet]
+        selected, others = self._settings.sheet, list[str]()
         first_error: NoNumbersError | None = None
-        while candidates:
-            with _open_sheet(path, candidates.pop(0), self._context, deadline=deadline) as sheet:
+        for _ in range(1 + _MOST_SHEETS):
+            with _open_sheet(path, selected, self._context, deadline=deadline) as sheet:
                 if sheet is None:
                     self.notes = [_STOPPED]
                     return
+                others += sheet.others
                 try:
                     rows = self._read_sheet(sheet)
                 except NoNumbersError as error:
-                    if first_error is None:
-                        first_error = error
-                        candidates += sheet.others
-                    continue
-                yield from rows
-                return
+                    first_error = first_error or error
+                else:
+                    self.notes = [_others_note(sheet.name, others)] if others else []
+                    yield from rows
+                    return
+            if not others:
+                break
+            selected = others.pop(0)
         if first_error is not None:
             raise first_error
 
@@ -152,6 +159,13 @@ class ExcelSource:
         )
         self.reading = Reading(sheet=sheet.name, header_row=self.columns.header_number)
         return rows
+
+
+def _others_note(sheet: str, others: Sequence[str]) -> Sentence:
+    """Return the note that names the sheets which are not read."""
+    names = ", ".join([*others[:_SHOWN_SHEETS], *(["…"] if len(others) > _SHOWN_SHEETS else [])])
+    text = "only the sheet {sheet!r} is read, not {names}: to read another one, give its name as the sheet"
+    return Sentence("other_sheets", text, sheet=sheet, names=names)
 
 
 @hookimpl
@@ -184,7 +198,7 @@ def _copy_workbook(upload: BinaryIO) -> Iterator[str]:
 class _Sheet:
     name: str
     others: Sequence[str]
-    """The visible sheets after this one; empty where the settings name a sheet."""
+    """The visible sheets with content after this one; empty where a sheet was named."""
     rows: Rows
 
 
@@ -216,7 +230,7 @@ def _open_sheet(
                 return
             lines = _read_lines(child, context)
             opened = next(lines)
-            yield _Sheet(opened["sheet"], opened["others"][:_MOST_SHEETS], _read_rows(lines))
+            yield _Sheet(opened["sheet"], opened["others"], _read_rows(lines))
         finally:
             child.kill()
 

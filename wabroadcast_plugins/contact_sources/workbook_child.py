@@ -1,6 +1,6 @@
 """The child process that opens workbooks for the excel source.
 
-It is started by its path and imports ``workbook_cells``, but none of our other code.
+It is started by its path and imports ``workbook_cells`` and ``workbook_parts``, but none of our other code.
 
 The reader may panic, and a damaged or hostile workbook may expand without limit: then only this small process ends.
 
@@ -15,7 +15,6 @@ The process ends when its standard input closes, which happens when its parent i
 import contextlib
 import json
 import os
-import posixpath
 import re
 import resource
 import sys
@@ -27,8 +26,10 @@ from typing import IO, Any, NoReturn
 if __name__ == "__main__":
     sys.path.append(os.path.dirname(__file__))  # noqa: PTH120 - as above; at the end, since csv.py is there too
     from workbook_cells import TEXTS, ShownNumbers, find_cells, find_formats  # type: ignore[import-not-found]
+    from workbook_parts import filled_sheets, links_of, parse_part, sheet_part  # type: ignore[import-not-found]
 else:
     from wabroadcast_plugins.contact_sources.workbook_cells import TEXTS, ShownNumbers, find_cells, find_formats
+    from wabroadcast_plugins.contact_sources.workbook_parts import filled_sheets, links_of, parse_part, sheet_part
 
 OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 ENCRYPTED_MARK = "EncryptedPackage".encode("utf-16-le")
@@ -164,7 +165,7 @@ def _find_sheet(path: str, selected: str | int | None) -> tuple[Any, list[str]]:
     """Return the selected sheet, else the first visible one that is not empty.
 
     :param selected: its name or position (from 1); None: choose one.
-    :returns: the sheet, and the names of the visible sheets after it where none was selected.
+    :returns: the sheet, and the names of the visible sheets with content after it where none was selected.
     """
     from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
@@ -179,7 +180,7 @@ def _find_sheet(path: str, selected: str | int | None) -> tuple[Any, list[str]]:
     for position, name in enumerate(visible, 1):
         sheet = workbook.get_sheet_by_name(name)
         if sheet.start is not None:
-            return sheet, visible[position:]
+            return sheet, filled_sheets(workbook, path, visible[position:])
     raise RefusedError("no_visible_sheet")
 
 
@@ -203,8 +204,8 @@ def _find_shown(path: str, sheet: str) -> ShownNumbers:
     if not zipfile.is_zipfile(path):
         return ShownNumbers(())
     archive = zipfile.ZipFile(path)  # open as long as the rows are read
-    formats = find_formats(_parse(archive, "xl/styles.xml"))
-    part = _sheet_part(archive, sheet) if formats else None
+    formats = find_formats(parse_part(archive, "xl/styles.xml"))
+    part = sheet_part(archive, sheet) if formats else None
     return ShownNumbers(find_cells(archive.open(part), formats) if part else ())
 
 
@@ -302,14 +303,14 @@ def find_filtered(path: str, sheet: str) -> set[int]:
 
 def _filtered_in_xlsx(archive: zipfile.ZipFile, sheet: str) -> set[int]:
     """Return the hidden rows if a filter of the sheet or a table in it is active: rows hidden by hand look the same."""
-    part = _sheet_part(archive, sheet)
+    part = sheet_part(archive, sheet)
     hidden: set[int] = set()
     is_filtered = False
     for text in _read_overlapping(archive, part) if part else ():
         is_filtered = is_filtered or _has_filter(text)
         hidden.update(_hidden_rows(text))
     if part and hidden and not is_filtered:
-        tables = [target for target in _links_of(archive, part).values() if "/tables/" in target]
+        tables = [target for target in links_of(archive, part).values() if "/tables/" in target]
         is_filtered = any(_has_filter(archive.read(table)) for table in tables)
     return hidden if is_filtered else set()
 
@@ -323,33 +324,6 @@ def _hidden_rows(text: bytes) -> Iterator[int]:
         start, end = text.rfind(b"<", 0, found.start()), text.find(b">", found.end())
         if start >= 0 and ROW_TAG.match(text, start) and (number := ROW_NUMBER.search(text, start, end)):
             yield int(number[1])
-
-
-def _sheet_part(archive: zipfile.ZipFile, sheet: str) -> str | None:
-    for element in _parse(archive, "xl/workbook.xml"):
-        if element.tag.endswith("}sheet") and element.get("name") == sheet:
-            link = next((value for key, value in element.items() if key.endswith("}id")), "")
-            return _links_of(archive, "xl/workbook.xml").get(link)
-    return None
-
-
-def _links_of(archive: zipfile.ZipFile, part: str) -> dict[str, str]:
-    """Return the parts that a part refers to, by the ids it uses for them, without parts that do not exist."""
-    folder, name = posixpath.split(part)
-    targets = {
-        element.get("Id"): posixpath.normpath(posixpath.join("/", folder, element.get("Target", ""))).lstrip("/")
-        for element in _parse(archive, f"{folder}/_rels/{name}.rels")
-    }
-    parts = set(archive.namelist())
-    return {link: target for link, target in targets.items() if target in parts}
-
-
-def _parse(archive: zipfile.ZipFile, part: str) -> Iterator[Any]:
-    """Yield the elements of a part; none if it does not exist or is not XML, which the reader reports if it matters."""
-    from xml.etree import ElementTree as ET
-
-    with contextlib.suppress(KeyError, ET.ParseError):
-        yield from ET.fromstring(archive.read(part)).iter()  # noqa: S314 - the limits of this process are for that
 
 
 def _filtered_in_ods(archive: zipfile.ZipFile, sheet: str) -> set[int]:

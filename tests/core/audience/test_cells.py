@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wabroadcast_core.audience.cells import lasting_cell, lasting_number, plain_cell, safe_cell
+from wabroadcast_core.audience.cells import lasting_cell, lasting_cells, lasting_number, plain_cell, safe_cell
 from wabroadcast_core.audience.numbers import parse_number
 
 
@@ -29,7 +29,7 @@ def test_a_cell_that_a_spreadsheet_would_run_gets_a_mark(cell: object, written: 
     assert safe_cell(cell) == written
 
 
-@given(st.text() | st.text("'=+-@\t\r\nx") | st.text("'0123e.+", max_size=20))
+@given(st.text() | st.text("'=+-@\t\r\nx") | st.text("'0123e.+", max_size=20) | st.sampled_from(["#N/A", "'#N/A"]))
 def test_a_marked_cell_is_restored(text: str) -> None:
     assert plain_cell(safe_cell(text)) == text
     assert plain_cell(lasting_cell(text)) == text
@@ -41,7 +41,13 @@ def test_a_spreadsheet_saves_a_lasting_cell_as_it_was(cell: str) -> None:
     assert plain_cell(lasting_cell(cell)) == cell
 
 
-@pytest.mark.parametrize("cell", ["12", "1.5", "A001", "2026-12-24", "123 456 789 012", "Budi"])
+@pytest.mark.parametrize("cell", ["#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!"])
+def test_a_text_that_a_spreadsheet_takes_for_an_error_is_restored(cell: str) -> None:
+    assert [lasting_cell(cell), *lasting_cells([cell])] == [f"'{cell}"] * 2
+    assert plain_cell(f"'{cell}") == cell
+
+
+@pytest.mark.parametrize("cell", ["12", "1.5", "A001", "#1", "#N/A?", "2026-12-24", "123 456 789 012", "Budi"])
 def test_a_cell_that_a_spreadsheet_keeps_needs_no_mark(cell: str) -> None:
     assert lasting_cell(cell) == cell
 

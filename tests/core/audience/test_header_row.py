@@ -52,6 +52,46 @@ def test_header_words_among_the_values_make_no_number_column(rows: list[list[str
         find_columns(rows, region="ID")
 
 
+@pytest.mark.parametrize(
+    ("table", "header", "number"),
+    [
+        pytest.param("Nama,No HP,,,,,/A,081234567801,x,x,x,x,x/B,,x,x,x,x,x", 0, 1, id="padded"),
+        pytest.param("Nama,No HP/A,081234567801,x,x,x,x,x/B,,x,x,x,x,x", 0, 1, id="not-padded"),
+        pytest.param("No HP/081234567801,x,x,x/,x,x,x", 0, 0, id="one-cell"),
+        pytest.param("Nama,,No HP,,/A,x,081234567801,y,z/B,x,,y,z", 0, 2, id="gaps"),
+        pytest.param("Nama,No HP,,,/A,,x,x,x/B,081234567801,x,x,x", 0, 1, id="no-number-first"),
+        pytest.param("Absen 2026,,,,/Nama,No HP,,,/A,081234567801,x,x,x/B,,x,x,x", 1, 1, id="below-a-title"),
+        pytest.param("Nama,No HP,,,/A,0812,x,x,x/B,0813,x,x,x", 0, 1, id="no-valid-number"),
+    ],
+)
+def test_a_header_that_names_few_of_the_columns_is_no_title(table: str, header: int, number: int) -> None:
+    rows = [line.split(",") for line in table.split("/")]
+
+    columns, read = read_table(enumerate(rows, 1), region="ID", shifts=True)
+
+    assert (columns.header_row, columns.numbers.first) == (header, number)
+    assert [row.fault for row in read] == [None, None]
+    assert columns.headers[number] == "No HP"
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        pytest.param("Daftar Pelanggan 2026", id="a-title"),
+        pytest.param("Daftar No HP Pelanggan,,,,", id="with-a-word-of-numbers"),
+        pytest.param("Nomor WhatsApp", id="as-a-header-of-numbers"),
+        pytest.param("Nomor WhatsApp,,Kelas,,", id="upper-part-of-a-header"),
+        pytest.param("Cabang,Solo,,,", id="two-cells"),
+    ],
+)
+def test_a_title_above_a_header_is_none(title: str) -> None:
+    table = f"{title}/HP,Nama,Kelas,Kota,Kode/081234567801,A,x,x,x/081234567802,B,x,x,x"
+
+    columns = find_columns([line.split(",") for line in table.split("/")], region="ID")
+
+    assert columns.header_row == 1
+
+
 @pytest.mark.parametrize("short", ["0812345", "0812", "62", "+62 8"])
 def test_a_table_without_header_keeps_a_first_row_with_a_short_number(short: str) -> None:
     rows = _read([["Budi", short, "A1"], ["Siti", PHONE, "A2"], ["Ani", "081234567891", "A3"]])

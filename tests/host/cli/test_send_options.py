@@ -1,13 +1,22 @@
 """What `send` sends, and to whom: the options of its audience and its message, and the question before many people."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
+from pydantic import BaseModel
 
+from host_litestar.cli.contact_file import CHOICES
 from host_litestar.cli.option_types import BatchType, RateType, WindowType
+from host_litestar.cli.send_audience import _CHOICES_OF_KIND
+from tests.corpus.workbooks import saved
 from tests.host.cli.conftest import Command
 from tests.host.cli.terminal import run_in_terminal
+from wabroadcast_plugins.contact_sources.csv import CsvSettings
+from wabroadcast_plugins.contact_sources.excel import ExcelSettings
+from wabroadcast_plugins.contact_sources.vcard import VcardSettings
 
 PNG = b"\x89PNG\r\n\x1a\n0000"
 
@@ -29,6 +38,7 @@ def book(server: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
         pytest.param(["--tag", "vip", "--tag", "staff", "--any"], "Budi Siti Agus", id="any"),
         pytest.param(["--tag", "vip", "--tag", "staff", "--all"], "Siti", id="all"),
         pytest.param(["--tag", "vip", "--without", "staff"], "Budi", id="without"),
+        pytest.param(["--tag", "VIP", "--without", "Staff"], "Budi", id="other-case"),
         pytest.param(["--everyone", "--without", "vip"], "Agus", id="everyone"),
         pytest.param(
             ["--source", "contacts", "--field", 'tags:=["vip"]', "--field", "match=all"], "Budi Siti", id="source"
@@ -98,6 +108,70 @@ def test_a_message_may_have_a_file_or_be_a_template(
 
     assert done.returncode == 0, done.stderr
     assert shown in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "said"),
+    [
+        pytest.param("a.csv", ["--sheet", "1B"], "a file of kind csv has no sheet: leave out --sheet", id="sheet"),
+        pytest.param(
+            "a.xlsx",
+            ["--delimiter", ";"],
+            "a file of kind excel has no delimiter: leave out --delimiter",
+            id="delimiter",
+        ),
+        pytest.param(
+            "a.xlsx",
+            ["--encoding", "cp1252"],
+            "a file of kind excel has no encoding: leave out --encoding",
+            id="encoding",
+        ),
+        pytest.param(
+            "a.vcf",
+            ["--source", "vcard", "--column", "HP=number"],
+            "a file of kind vcard has no column: leave out --column",
+            id="column",
+        ),
+    ],
+)
+def test_an_option_that_does_not_fit_the_file_is_named(
+    in_process: Command, tmp_path: Path, name: str, options: list[str], said: str
+) -> None:
+    (tmp_path / "a.csv").write_text("Nama;HP\nBudi;081234561201\n")
+    (tmp_path / "a.vcf").write_text("BEGIN:VCARD\nVERSION:3.0\nFN:Budi\nTEL:081234561201\nEND:VCARD\n")
+    (tmp_path / "a.xlsx").write_bytes(_classes("1A"))
+
+    done = in_process("send", str(tmp_path / name), *options, "-m", "x")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in " ".join(done.stderr.split())
+
+
+def test_the_options_that_fit_a_file_are_the_settings_of_its_source() -> None:
+    sources: Mapping[str, type[BaseModel]] = {"csv": CsvSettings, "excel": ExcelSettings, "vcard": VcardSettings}
+
+    assert {kind: set(CHOICES) & fields.model_fields.keys() for kind, fields in sources.items()} == _CHOICES_OF_KIND
+
+
+def test_a_preview_names_the_sheets_that_are_not_read(in_process: Command, tmp_path: Path) -> None:
+    (tmp_path / "classes.xlsx").write_bytes(_classes("1A", "1B"))
+
+    whole = in_process("send", str(tmp_path / "classes.xlsx"), "-m", "x", "--preview")
+    chosen = in_process("send", str(tmp_path / "classes.xlsx"), "-m", "x", "--preview", "--sheet", "1B")
+
+    assert "note: only the sheet '1A' is read, not 1B: to read another one, give its name as the sheet" in whole.stdout
+    assert "note: " not in chosen.stdout
+
+
+def _classes(*names: str) -> bytes:
+    """Return a workbook with a sheet for each class."""
+    book = openpyxl.Workbook()
+    book.remove(book.worksheets[0])
+    for name in names:
+        page = book.create_sheet(name)
+        page.append(["Nama", "HP"])
+        page.append(["Budi", "081234561201"])
+    return saved(book)
 
 
 def test_a_file_is_sent_in_batches_and_a_window(server: Any, in_process: Command) -> None:

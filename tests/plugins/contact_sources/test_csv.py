@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from wabroadcast_core import AudienceRow, ContactSource, DamagedRow, FileError, Reading, RowFault, SourceContext
+from wabroadcast_core.audience.cells import lasting_cell
 from wabroadcast_plugins.contact_sources.csv import CsvSettings, CsvSource
 from wabroadcast_plugins.contact_sources.csv_table import CsvTable
 
@@ -48,6 +49,27 @@ def text(delimiter: str = ",") -> str:
 )
 def test_a_csv_file_is_read_as_real_programs_write_it(data: bytes) -> None:
     assert read(data)[0] == BUDI
+
+
+@pytest.mark.parametrize("error", ["#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!", " #N/A "])
+def test_an_error_of_a_spreadsheet_is_a_blank_cell(error: str) -> None:
+    named, numbered = read(f"Nama,HP,Kota\n{error},081234567890,{error}\nBudi,{error},Solo\n".encode())
+
+    assert (named.number, named.name, named.variables) == ("081234567890", None, {})
+    assert (numbered.number, numbered.name, numbered.variables) == ("", "Budi", {"kota": "Solo"})
+
+
+@pytest.mark.parametrize("cell", ["#N/A?", "x #N/A", "#n/a", "#1", "#", "#N/A #N/A"])
+def test_a_text_like_an_error_of_a_spreadsheet_is_kept(cell: str) -> None:
+    (row,) = read(f"Nama,HP\n{cell},081234567890\n".encode())
+
+    assert row.name == cell
+
+
+def test_an_error_text_that_our_export_wrote_is_kept() -> None:
+    (row,) = read(f"Nama,HP\n{lasting_cell('#N/A')},081234567890\n".encode())
+
+    assert row.name == "#N/A"
 
 
 @pytest.mark.parametrize("delimiter", [";", ",", "\t", "@"])
