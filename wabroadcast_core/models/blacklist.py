@@ -53,7 +53,10 @@ class BlacklistReport(Model):
     rows: int = Field(0, description="Rows that were read, without the header.")
     added: int = Field(0, description="Numbers that were not listed before.")
     known: int = Field(0, description="Numbers that were listed already, or that occur earlier in the file.")
-    rejected: int = Field(0, description="Rows without a valid number.")
+    rejected: int = Field(
+        0,
+        description="Rows without a valid number, and in a file with a column about consent, rows that do not say no.",
+    )
     reasons: dict[Said, int] = Field(default_factory=dict, description="Number of rejected rows, by reason.")
     rejections: list[RejectedRow] = Field(default_factory=list, description="The first rejected rows.")
     columns: dict[Said, str] = Field(default_factory=dict, description="The meaning of each column of the file.")

@@ -18,7 +18,7 @@ _BRACES: Final = re.compile(
 )
 _PLACEHOLDER: Final = re.compile(r"\{\{\s*\w+\s*\}\}")
 _JINJA_WORDS: Final = frozenset({"and", "or", "not", "in", "is", "if", "else"})
-_JINJA_BLOCKS: Final = frozenset({"else", "endif", "endfor", "endset", "raw", "endraw"})
+_JINJA_BLOCKS: Final = frozenset({"if", "elif", "else", "endif", "for", "endfor", "set", "endset", "raw", "endraw"})
 
 
 def explain_braces(source: str) -> TemplateError | None:

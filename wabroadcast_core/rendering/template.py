@@ -23,8 +23,9 @@ from wabroadcast_core.rendering.filters import ARGUMENT_CHECKS, FILTERS, TESTS
 from wabroadcast_core.rendering.foreign_braces import explain_braces
 from wabroadcast_core.rendering.methods import METHODS
 from wabroadcast_core.rendering.plain_text import PlainText, plain_parts
+from wabroadcast_core.rendering.syntax_faults import explain_syntax
 from wabroadcast_core.rendering.values import BUDGET, MOST_BITS, MOST_ROUNDS, ROUND_COST, WorkMeter
-from wabroadcast_core.sentences import Sentence, foreign, sentence_of
+from wabroadcast_core.sentences import Sentence, sentence_of
 
 LONGEST_SOURCE: Final = 16_384  # characters
 DEEPEST: Final = 32  # levels of nested expressions and blocks
@@ -128,10 +129,7 @@ def refuse_half_characters(text: str, *, line: int = 1) -> None:
 
 
 def _syntax_error(error: jinja2.TemplateSyntaxError) -> TemplateError:
-    if not error.message:
-        return TemplateError(Sentence("syntax_error", "the template has a syntax error"), line=error.lineno)
-    reason = Sentence("syntax_error_as", "{reason}", reason=foreign(error.message))
-    return TemplateError(reason, line=error.lineno)
+    return TemplateError(explain_syntax(error.message), line=error.lineno)
 
 
 class _Checker(NodeTransformer):

@@ -8,6 +8,8 @@ from typing import Unpack
 
 from sqlalchemy import Connection, RowMapping
 
+from wabroadcast_core.audience.columns import Columns
+from wabroadcast_core.audience.consent import ConsentColumn, blacklist_note, find_deciding
 from wabroadcast_core.audience.imports import ReadingChoices, import_options, open_import_source, understood
 from wabroadcast_core.audience.number_file import SHOWN_REJECTIONS, NumberChunk, number_chunks
 from wabroadcast_core.audience.numbers import mask_number, normal_number
@@ -16,6 +18,7 @@ from wabroadcast_core.audience.sources import ReadingEnd
 from wabroadcast_core.context import Context
 from wabroadcast_core.control.announcements import Announcement, announce
 from wabroadcast_core.errors import Fault, InputError, InvalidInputError, NotFoundError, NumberError, SourceError
+from wabroadcast_core.hookspecs import ContactSource
 from wabroadcast_core.models.base import DEFAULT_ACTOR, as_utc
 from wabroadcast_core.models.blacklist import DEFAULT_REASON, BlacklistAct, BlacklistEntry, BlacklistReport, LastMessage
 from wabroadcast_core.models.page import Page
@@ -106,7 +109,8 @@ class Blacklist:
         """Block the numbers of an uploaded CSV file or workbook, as :meth:`add` does. The file is streamed.
 
         If the file turns out to be damaged, the numbers before the damage stay listed. Importing the same file again
-        changes nothing.
+        changes nothing. In a file with a column in which people said whether they want messages, only the rows that
+        say no are accepted; the others are rejected.
 
         :param dry_run: store nothing, and report what would happen.
         :param seconds: the longest time of a dry run; the rows after it are not read.
@@ -127,11 +131,17 @@ class Blacklist:
         with open_seen_numbers() as seen:
             look = partial(self._count_new, seen=seen, connection=connection)
             add = partial(self._add, reason=reason, connection=connection, actor=actor)
-            chunks = number_chunks(source.read(), region=options.region, size=MOST_AT_ONCE)
+            chunks = number_chunks(
+                source.read(),
+                region=options.region,
+                size=MOST_AT_ONCE,
+                find_consent=partial(_deciding_columns, source),
+            )
             _read_chunks(report, chunks, store=look if dry_run else add, end=end)
         report.whole = not end.reached
         if (found := understood(source)) is not None:
-            report.columns, report.reading, report.notes = found.columns, found.reading, found.notes
+            report.columns, report.reading = found.columns, found.reading
+            report.notes = list(map(blacklist_note, found.notes))
         return report
 
     def entries(self, number: str) -> Sequence[BlacklistEntry]:
@@ -228,6 +238,12 @@ def _connection_id(conn: Connection, name: str | None) -> int:
         raise NotFoundError("connection", name)
     key: int = row["id"]
     return key
+
+
+def _deciding_columns(source: ContactSource) -> Sequence[ConsentColumn]:
+    """Return the columns in which a row must say no; none if the source has no such columns."""
+    columns: Columns | None = getattr(source, "columns", None)
+    return () if columns is None else find_deciding(columns.consent, columns.consent_notes)
 
 
 def _read_chunks(

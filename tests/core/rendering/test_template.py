@@ -11,7 +11,9 @@ from tests.core.rendering.texts import LONG, compile_body, render_body, render_b
 from wabroadcast_core.errors import TemplateError
 from wabroadcast_core.models.message import LONGEST_TEXT
 from wabroadcast_core.rendering.content import BadText, MissingVariable
+from wabroadcast_core.rendering.syntax_faults import explain_syntax
 from wabroadcast_core.rendering.template import compile_text
+from wabroadcast_core.sentences import code_of
 
 # what a template can contain
 
@@ -201,6 +203,49 @@ def test_a_template_that_uses_what_is_not_available_is_refused_with_its_line(tex
 
     assert caught.value.line == line
     assert reason in caught.value.reason
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "code", "reason"),
+    [
+        pytest.param("Halo\n{{ name", 2, "unclosed_placeholder", "add }} after it", id="open-placeholder"),
+        pytest.param("{% if a", 1, "unclosed_tag", "add %} after it", id="open-tag"),
+        pytest.param("{# a", 1, "unclosed_comment", "add #} after it", id="open-comment"),
+        pytest.param("{% if a %}x", 1, "unclosed_block", "the block 'if' has no end: add {% endif %}", id="open-if"),
+        pytest.param("{% for a in b %}", 1, "unclosed_block", "add {% endfor %} where it ends", id="open-for"),
+        pytest.param("{% raw %}x", 1, "unclosed_block", "add {% endraw %} where it ends", id="open-raw"),
+        pytest.param("{% if a %}\n{% endfor %}", 2, "misplaced_tag", "inside of the block 'if'", id="other-end"),
+        pytest.param("{% endif %}", 1, "tag_without_block", "{% endif %} belongs to no block", id="end-without-block"),
+        pytest.param("{% loop a %}", 1, "no_tag", "the tag 'loop' is not available", id="unknown-tag"),
+        pytest.param("{% block a %}", 1, "no_tag", "the tag 'block' is not available", id="open-other-block"),
+        pytest.param("{% %}", 1, "unnamed_tag", "a tag has no name", id="empty-tag"),
+        pytest.param("{% set a %}", 1, "set_without_value", "write {% set name = value %}", id="set-without-value"),
+        pytest.param("{{ a $ }}", 1, "unexpected_character", "the character '$' is not allowed", id="character"),
+        pytest.param("{{ 'a }}", 1, "unclosed_quotation", "mark ' has no counterpart", id="open-quotation"),
+        pytest.param("{{ “a” }}", 1, "curly_quotation", "“ is no plain quotation mark", id="curly-quotation"),
+        pytest.param("{{ }}", 1, "value_missing", "a value is missing before '}}'", id="no-value"),
+        pytest.param("{{ a + }}", 1, "value_missing", "a value is missing before '}}'", id="no-right-side"),
+        pytest.param("{% if %}x{% endif %}", 1, "value_missing", "before '%}'", id="no-condition"),
+        pytest.param("{{ a| }}", 1, "name_missing", "a name is missing before '}}'", id="no-filter"),
+        pytest.param("{{ a. }}", 1, "attribute_missing", "a name is missing after a dot", id="no-attribute"),
+        pytest.param("{% for a b %}", 1, "token_missing", "'in' is missing before 'b'", id="no-in"),
+        pytest.param("{{ (a }}", 1, "token_missing", "')' is missing before '}'", id="open-bracket"),
+        pytest.param("{{ a) }}", 1, "unexpected_token", "')' cannot stand where it does", id="closed-bracket"),
+        pytest.param("{% if a = 1 %}", 1, "unexpected_token", "'=' cannot stand where it does", id="one-equals-sign"),
+    ],
+)
+def test_a_syntax_error_is_explained_in_a_sentence_of_our_own(text: str, line: int, code: str, reason: str) -> None:
+    with pytest.raises(TemplateError) as caught:
+        compile_text(text, longest=LONGEST_TEXT)
+
+    assert caught.value.line == line
+    assert reason in caught.value.reason
+    assert code_of(caught.value.reason) == code
+
+
+def test_another_syntax_error_is_passed_on_as_it_is() -> None:
+    assert explain_syntax("blocks are odd") == "blocks are odd"
+    assert explain_syntax(None) == "the template has a syntax error"
 
 
 @settings(deadline=None)

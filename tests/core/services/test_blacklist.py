@@ -34,6 +34,12 @@ def listed(broadcaster: Broadcaster) -> dict[str, str]:
     return {entry.number: entry.reason for entry in broadcaster.blacklist.list(page_size=500).items}
 
 
+def with_numbers(file: str) -> str:
+    """Return a file with a phone number in the place of the number of each row."""
+    header, *rows = file.splitlines()
+    return "\n".join([header, *(f"0812-0000-000{row}" for row in rows)]) + "\n"
+
+
 def test_the_numbers_of_a_file_are_listed_and_the_report_counts_every_row(
     broadcaster: Broadcaster,
 ) -> None:
@@ -58,6 +64,93 @@ def test_cells_with_several_numbers_are_reported(broadcaster: Broadcaster) -> No
     assert list(listed(broadcaster)) == ["+6281234567801"]
     assert [note.partition(": ")[0] for note in report.notes] == [
         "1 cell holds several phone numbers, the first in row 2"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("file", "added"),
+    [
+        pytest.param("HP;Bersedia menerima pesan WA\n1;Ya\n2;Ya\n3;Tidak\n4;\n", [3], id="consent-given"),
+        pytest.param("HP;Opted out\n1;Ya\n2;Tidak\n3;\n4;2024-05-01\n", [1, 4], id="consent-withdrawn"),
+        pytest.param("HP;Berhenti langganan;Opt-in\n1;Ya;\n2;;no\n3;;ya\n", [1, 2], id="two-columns"),
+        pytest.param("HP;Status\n1;active\n2;unsubscribed\n3;\n4;blocked\n", [2, 4], id="status"),
+    ],
+)
+def test_only_who_says_no_in_a_file_with_consent_is_listed_and_the_others_are_counted(
+    broadcaster: Broadcaster, file: str, added: list[int]
+) -> None:
+    key = upload(broadcaster, with_numbers(file))
+    tried = broadcaster.blacklist.add_file(key, dry_run=True)
+
+    report = broadcaster.blacklist.add_file(key)
+
+    titles = ", ".join(file.partition("\n")[0].split(";")[1:])
+    others = sorted(set(range(1, report.rows + 1)) - set(added))
+    assert set(listed(broadcaster)) == {f"+628120000000{place}" for place in added}
+    assert (report.added, report.known, report.rejected) == (len(added), 0, len(others))
+    assert report.reasons == {f"does not plainly say no in {titles}": len(others)}
+    assert [(row.row, row.column) for row in report.rejections] == [
+        (place + 1, titles.split(", ")[0]) for place in others
+    ]
+    assert ["only people who say no there are added to the blacklist" in note for note in report.notes] == [
+        True for _ in titles.split(", ")
+    ]
+    assert tried == report
+
+
+@pytest.mark.parametrize(
+    ("file", "options", "note"),
+    [
+        pytest.param("HP;Nama\n1;Budi\n2;Siti\n", {}, None, id="no-consent"),
+        pytest.param(
+            "NUMBER;CONNECTION;REASON;SOURCE\n1;toko;opted out;api\n2;;opted out;api\n", {}, None, id="our-list"
+        ),
+        pytest.param(
+            "number;connection;reason;source;created_at\n1;;opted out;inbound;2024-05-01T00:00:00Z\n2;;x;api;\n",
+            {},
+            None,
+            id="our-api",
+        ),
+        pytest.param("HP;Opt-out reason\n1;marah\n2;\n", {}, None, id="reason"),
+        pytest.param("HP;Status\n1;lunas\n2;baru\n", {}, None, id="another-status"),
+        pytest.param("HP;Opt-in\n1;ya\n2;tidak\n", {"mapping": {"Opt-in": "opt_in"}}, None, id="mapped"),
+        pytest.param(
+            "HP;Setuju harga\n1;ya\n2;tidak\n",
+            {},
+            "Setuju harga may be about consent, but it is not plain enough to tell who says no: every number of the"
+            " file is added, whatever the column says",
+            id="doubtful",
+        ),
+        pytest.param(
+            "HP;Status\n1;blocked\n2;aktif\n",
+            {},
+            "Status may say who wants no messages, but it is not plain enough to tell who says no: every number of the"
+            " file is added, whatever the column says",
+            id="perhaps-a-status",
+        ),
+    ],
+)
+def test_a_file_without_plain_consent_is_listed_whole(
+    broadcaster: Broadcaster, file: str, options: dict[str, Any], note: str | None
+) -> None:
+    report = broadcaster.blacklist.add_file(upload(broadcaster, with_numbers(file)), **options)
+
+    assert (report.added, report.rejected) == (2, 0)
+    assert report.notes == ([note] if note else [])
+
+
+def test_unclear_cells_and_wrong_numbers_of_a_file_with_consent_are_reported(broadcaster: Broadcaster) -> None:
+    file = "HP;Opt-in\n1;mungkin\n2;Tidak, terima kasih\n"
+
+    report = broadcaster.blacklist.add_file(upload(broadcaster, with_numbers(file) + "12;tidak\n"))
+
+    assert list(listed(broadcaster)) == ["+6281200000002"]
+    assert report.reasons == {"does not plainly say no in Opt-in": 1, "too short": 1}
+    assert report.notes == [
+        (
+            "Opt-in: only people who say no there are added to the blacklist. Map the column to a variable to add every"
+            " row; not all of its cells are a plain yes or no"
+        )
     ]
 
 

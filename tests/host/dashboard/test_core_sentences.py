@@ -120,12 +120,14 @@ def test_what_no_text_is_for_stays_in_english_and_is_marked() -> None:
 # --- files -------------------------------------------------------------------------------------------------------
 
 
-def _workbook(*rows: list[object], hidden: bool = False) -> bytes:
+def _workbook(*rows: list[object], hidden: bool = False, other: str = "") -> bytes:
     book, content = Workbook(), io.BytesIO()
     sheet = book.active
     assert sheet is not None
     for row in rows:
         sheet.append(row)
+    if other:
+        book.create_sheet(other).append(["Siti"])
     if hidden:
         sheet.auto_filter.ref = "A1:B3"
         sheet.auto_filter.add_filter_column(0, ["Budi"])
@@ -159,7 +161,7 @@ FILES: Files = {
     ),
     "a doubtful consent": (
         b"Nama,HP,Email consent\nBudi,081200000001,no\n",
-        "Email consent berisi persetujuan, tetapi isinya tidak cukup jelas",
+        "Email consent mungkin tentang persetujuan, tetapi isinya tidak cukup jelas",
     ),
     "a list of another country": (
         b"Name,Phone\nA,91234567\nB,81234567\nC,98765432\nD,87654321\n",
@@ -195,6 +197,10 @@ FILES: Files = {
     "a filtered row": (
         _workbook(["Nama", "HP"], ["Budi", "081200000001"], ["Siti", "081200000002"], hidden=True),
         "disembunyikan oleh filter",
+    ),
+    "another sheet": (
+        _workbook(["Nama", "HP"], ["Budi", "081200000001"], other="1B"),
+        "hanya lembar “Sheet” yang dibaca, sedangkan 1B tidak",
     ),
     "a long name": (b"Nama,HP\n" + b"x" * 600 + b",081200000001\n", "lebih panjang dari 512 karakter"),
     "a long tag": (b"HP,Tags\n081200000001," + b"x" * 101 + b"\n", "ada tag yang lebih panjang dari 100 karakter"),
@@ -259,6 +265,20 @@ def test_a_file_that_breaks_off_after_the_look_is_explained_in_indonesian(halama
     assert "baris 3002, kolom 2: ada tanda kutip yang tidak ditutup" in done.text
 
 
+def test_whom_a_file_with_consent_adds_to_the_opt_outs_is_said_in_indonesian(halaman: FormBrowser) -> None:
+    plain = b"Nama,HP,Opt-in\nBudi,081200000001,ya\nSiti,081200000002,tidak\n"
+    doubtful = b"Nama,HP,Setuju harga\nBudi,081200000001,ya\nSiti,081200000002,tidak\n"
+
+    shown = _look(halaman, plain, "orang.csv", "/ui/opt-outs/import")
+    whole = _look(halaman, doubtful, "orang.csv", "/ui/opt-outs/import")
+
+    assert english_in(shown) == english_in(whole) == []
+    assert "Opt-in: hanya orang yang menjawab tidak di kolom ini yang ditambahkan" in shown.text
+    assert "tidak jelas menjawab tidak di Opt-in" in shown.text
+    assert "Tambahkan 1 nomor ke daftar berhenti" in shown.text
+    assert "Setuju harga mungkin tentang persetujuan, tetapi isinya tidak cukup jelas" in whole.text
+
+
 def test_why_people_got_no_message_is_said_in_indonesian(
     halaman: FormBrowser, idle_host: tuple[Broadcaster, Litestar], idle_api: Api
 ) -> None:
@@ -308,6 +328,9 @@ BROADCASTS: Forms = {
     "a placeholder of another tool": ({"message.text": "Halo {nama}"}, ["adalah tanda dari aplikasi lain"]),
     "a variable of no one": ({"message.text": "Halo {{ umur }}"}, ["isian umur tidak ada; yang ada name, number"]),
     "a filter": ({"message.text": "{{ nama | md5 }}"}, ["baris 1: filter “md5” tidak tersedia"]),
+    "an open placeholder": ({"message.text": "Halo\n{{ nama"}, ["baris 2: ada isian yang tidak ditutup: tulis }} ses"]),
+    "an open block": ({"message.text": "{% if nama %}Halo"}, ["blok “if” tidak ditutup: tulis {% endif %}"]),
+    "an unknown tag": ({"message.text": "{% loop nama %}"}, ["perintah “loop” tidak tersedia: pakai if"]),
     "braces": ({"message.text": "Halo {{Nama Depan}}"}, ["tulis {{ nama_depan }}"]),
     "times and limits": (
         {

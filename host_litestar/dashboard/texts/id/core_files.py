@@ -49,12 +49,19 @@ TEXTS = {
     "barisnya sendiri",
     # --- persetujuan ------------------------------------------------------------------------------------------
     "core.said_no": "tidak setuju: kolom ini berisi tidak",
+    "core.other_row_says_no": "tidak setuju: baris lain dengan nomor ini berisi tidak",
+    "core.fault_in_column": "{column}: {fault}",
     "core.consent_applied": "{title}: {rest}",
     "core.consent_maybe": "{title} mungkin berisi siapa yang tidak mau dihubungi, tetapi {rest}",
-    "core.consent_doubtful": "{title} berisi persetujuan, tetapi {rest}",
+    "core.consent_doubtful": "{title} mungkin tentang persetujuan, tetapi {rest}",
     "core.no_is_left_out": "orang yang menjawab tidak di kolom ini dilewati. Yang sudah ada di buku kontak tetap di "
-    "sana: impor mereka di halaman Berhenti agar tidak mendapat broadcast apa pun. Pilih kolom ini sebagai isian untuk "
-    "membacanya sebagai isian biasa",
+    "sana: impor juga berkas ini di halaman Berhenti, yang hanya menambahkan orang yang menjawab tidak, agar mereka "
+    "tidak mendapat broadcast apa pun. Pilih kolom ini sebagai isian untuk membacanya sebagai isian biasa",
+    "core.only_no_is_added": "hanya orang yang menjawab tidak di kolom ini yang ditambahkan ke daftar berhenti. Pilih "
+    "kolom ini sebagai isian untuk menambahkan semua baris",
+    "core.all_are_added": "isinya tidak cukup jelas untuk memilih siapa yang menjawab tidak: semua nomor di berkas ini "
+    "ditambahkan, apa pun isi kolomnya",
+    "core.no_not_said": "tidak jelas menjawab tidak di {titles}",
     "core.consent_unclear": "tidak semua selnya jelas ya atau tidak",
     "core.consent_not_plain": "isinya tidak cukup jelas untuk melewati orang: periksa sebelum mengirim",
     # --- baris ------------------------------------------------------------------------------------------------
@@ -112,6 +119,8 @@ TEXTS = {
     "core.workbooks_busy": "{n} buku kerja sedang dibaca, sebanyak yang boleh sekaligus: coba lagi sebentar lagi",
     "core.no_visible_sheet": "buku kerjanya tidak punya lembar yang tampak dan berisi",
     "core.no_sheet": "lembar {name} tidak ada: buku kerjanya berisi {names}",
+    "core.other_sheets": "hanya lembar “{sheet}” yang dibaca, sedangkan {names} tidak: untuk membaca lembar lain, isi "
+    "namanya sebagai lembar",
     # --- vCard ------------------------------------------------------------------------------------------------
     "core.no_vcard": "berkasnya tidak berisi vCard",
     "core.outside_of_vcard": "barisnya di luar vCard: ekspor kontaknya sebagai berkas vCard (.vcf)",
