@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from wabroadcast_core.audience.numbers import parse_number
+from wabroadcast_core.audience.row_classifier import OTHER_ROW_SAYS_NO
 from wabroadcast_core.errors import BroadcastError, NumberError
 from wabroadcast_core.models.contact import LONGEST_TAG, MOST_TAGS, distinct_tags, split_tags
 from wabroadcast_core.models.recipient import LONGEST_NAME, AudienceRow, find_excess, usual_length, without_blanks
+from wabroadcast_core.models.status import SkipReason
 from wabroadcast_core.sentences import Sentence
 from wabroadcast_core.store.contacts import NewContact
 from wabroadcast_core.store.imports import Rejection
@@ -26,6 +29,8 @@ class ContactChunk:
     """
 
     contacts: dict[str, NewContact] = field(default_factory=dict)
+    accepted: list[tuple[str, int, AudienceRow]] = field(default_factory=list)
+    """The rows of the contacts, each with the number and the position."""
     rejections: list[Rejection] = field(default_factory=list)
     rows: int = 0
     characters: int = 0
@@ -51,6 +56,7 @@ class ContactReader:
         self._region = region
         self._tags = tuple(tags)
         self._tags_by_cell: dict[str, tuple[str, ...] | str] = {}
+        self._refused: set[str] = set()  # numbers of people who said no in one of the rows so far
 
     def chunks(self, rows: Iterable[AudienceRow], *, first: int, size: int) -> Iterator[ContactChunk]:
         """Read rows chunk by chunk. The rows before an error of the source are yielded before the error is raised.
@@ -64,14 +70,14 @@ class ContactReader:
             for position, row in enumerate(rows, first):
                 self._add(chunk, row, position)
                 if chunk.rows >= size or chunk.characters >= MOST_CHARACTERS:
-                    yield chunk
+                    yield self._without_refused(chunk)
                     chunk = ContactChunk()
         except BroadcastError:
             if chunk.rows:
-                yield chunk
+                yield self._without_refused(chunk)
             raise
         if chunk.rows:
-            yield chunk
+            yield self._without_refused(chunk)
 
     def _add(self, chunk: ContactChunk, row: AudienceRow, position: int) -> None:
         chunk.rows += 1
@@ -80,15 +86,34 @@ class ContactReader:
         try:
             contact = self._read_contact(row, is_usual=length is not None)
         except _RejectedError as error:
-            number, cells = position if row.row is None else row.row, _cells_of(row)
-            chunk.rejections.append((number, error.column, error.reason, cells))
-            chunk.characters += len(cells)
+            self._reject(chunk, row, position, column=error.column, reason=error.reason)
             return
+        chunk.accepted.append((contact.number, position, row))
         present = chunk.contacts.setdefault(contact.number, contact)
         if present is not contact:
             present.name = contact.name or present.name
             present.variables |= contact.variables
             present.tags = tuple(distinct_tags((*present.tags, *contact.tags)))
+
+    def _reject(
+        self, chunk: ContactChunk, row: AudienceRow, position: int, *, column: str | None, reason: str
+    ) -> None:
+        cells = _cells_of(row)
+        chunk.rejections.append((position if row.row is None else row.row, column, reason, cells))
+        chunk.characters += len(cells)
+        if row.fault is not None and row.fault.code is SkipReason.NO_CONSENT:
+            with suppress(NumberError):
+                self._refused.add(parse_number(row.number, region=self._region))
+
+    def _without_refused(self, chunk: ContactChunk) -> ContactChunk:
+        """Reject the rows of people who said no in another row, of this chunk or an earlier one."""
+        if not self._refused.isdisjoint(chunk.contacts):
+            for number, position, row in chunk.accepted:
+                if number in self._refused:
+                    chunk.contacts.pop(number, None)
+                    self._reject(chunk, row, position, column=None, reason=OTHER_ROW_SAYS_NO)
+        chunk.accepted.clear()
+        return chunk
 
     def _read_contact(self, row: AudienceRow, *, is_usual: bool) -> NewContact:
         """Return the contact of a row.

@@ -35,7 +35,7 @@ _LONGEST_LABEL = 2  # digits; "1)" or ",0" beside a number
 _ID_LENGTHS = range(7, 16)  # digits
 _MEXICO = "52"  # country code
 
-_E164 = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
+E164 = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
 _PLAIN_CHARACTERS = str.maketrans("", "", " -().")
 _PLAIN_INDONESIAN_MOBILE = re.compile(r"(?:\+?62|0)?(8[1-35-9]\d{7,10})", re.ASCII)
 _LONE_TAIL = re.compile(r"\d{5,}[ ().-]+\d{1,2}\D*$", re.ASCII)  # "081234567890 (2)": people group digits by 2 to 4
@@ -99,7 +99,7 @@ def normal_number(raw: str, *, region: str) -> str:
     try:
         return parse_number(raw, region=region)
     except NumberError:
-        if _E164.fullmatch(raw):
+        if E164.fullmatch(raw):
             return raw
         raise
 

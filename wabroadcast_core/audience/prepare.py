@@ -14,7 +14,7 @@ from sqlalchemy import Connection, RowMapping
 
 from wabroadcast_core.audience.inline_recipients import INLINE_TYPE, row_line
 from wabroadcast_core.audience.locks import exclusive_lock
-from wabroadcast_core.audience.row_classifier import ClassifiedRows, RowClassifier
+from wabroadcast_core.audience.row_classifier import OTHER_ROW_SAYS_NO, ClassifiedRows, RowClassifier
 from wabroadcast_core.audience.source_reader import SourceReader
 from wabroadcast_core.audience.sources import ReadingEnd, empty_reason, open_source, read_source, region_of
 from wabroadcast_core.context import Context
@@ -24,7 +24,7 @@ from wabroadcast_core.models.broadcast import BroadcastDraft
 from wabroadcast_core.models.status import ENDED_BROADCASTS, BroadcastStatus, MessageStatus, SkipReason
 from wabroadcast_core.plugin_faults import PLUGIN_FAULTS, describe_fault
 from wabroadcast_core.rendering.placeholders import check_placeholders
-from wabroadcast_core.sentences import Sentence, sentence_of
+from wabroadcast_core.sentences import Sentence, pack_sentence, sentence_of
 from wabroadcast_core.snapshots import BroadcastSnapshot
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import connections as connection_store
@@ -195,11 +195,16 @@ class _Preparation:
             duplicates = [_as_duplicate(message) for message in sendable if message.id not in stored]
             skipped = [*classified.skipped, *duplicates]
             insert_messages(conn, skipped)
+            refused = message_store.skip_refused(
+                conn, self._id, classified.refused, detail=pack_sentence(OTHER_ROW_SAYS_NO), changes=changes
+            )
             changes[self._id, "queued"] += len(stored)
             changes[self._id, "skipped"] += len(skipped)
             changes[self._id, "total"] += size
             changes.results += [message.id for message in skipped]
-            reason_counts.count_skips(conn, self._id, dict(Counter(str(message.reason) for message in skipped)))
+            reasons = Counter(str(message.reason) for message in skipped)
+            reasons[SkipReason.NO_CONSENT] += refused
+            reason_counts.count_skips(conn, self._id, dict(reasons))
             broadcast_store.apply_changes(conn, changes, now=self._context.clock.now())
             return True
 

@@ -19,15 +19,17 @@ from wabroadcast_core.models.recipient import AudienceRow, RowFault, find_excess
 from wabroadcast_core.models.slug import make_slug
 from wabroadcast_core.models.status import MessageStatus, SkipReason
 from wabroadcast_core.rendering.content import BadText, MissingVariable, Rendered
-from wabroadcast_core.sentences import Sentence, pack_sentence, sentence_of
+from wabroadcast_core.sentences import Sentence, pack_sentence, sentence_of, unpack_sentence
 from wabroadcast_core.snapshots import BroadcastSnapshot
 from wabroadcast_core.store import blacklist as blacklist_store
 from wabroadcast_core.store import messages as message_store
+from wabroadcast_core.store import reason_counts
 from wabroadcast_core.store.claims import ANY_ROUTE
 from wabroadcast_core.store.messages import message_key
 from wabroadcast_core.store.new_messages import NewMessage
 
 _OPTED_OUT = Sentence("opted_out", "opted out")  # as DEFAULT_REASON, which the blacklist has
+OTHER_ROW_SAYS_NO = Sentence("other_row_says_no", "no consent: another row with this number says no")
 _QUEUED: Final = MessageStatus.QUEUED.value  # a plain text takes less time to look up and to store than an enum
 _SKIPPED: Final = MessageStatus.SKIPPED.value
 LONGEST_RAW = 100  # characters that are stored of the text in the place of a number
@@ -41,6 +43,8 @@ class ClassifiedRows:
     skipped: list[NewMessage] = field(default_factory=list)
     missing: Counter[str] = field(default_factory=Counter)
     """How many recipients lack a variable, by its name."""
+    refused: set[str] = field(default_factory=set)
+    """The numbers of people who say no in one of these rows."""
 
 
 class RowClassifier:
@@ -71,6 +75,7 @@ class RowClassifier:
         self._region = region
         self._on_rendered = on_rendered
         self._used = frozenset(map(make_slug, snapshot.content.variables))
+        self._may_have_refused: bool | None = None  # whether anybody said no in an earlier chunk; None: not known yet
 
     def classify(self, chunk: Sequence[AudienceRow], *, first: int) -> ClassifiedRows:
         """Classify a chunk of rows: by number, text, blacklist and validators.
@@ -81,6 +86,7 @@ class RowClassifier:
         classified = ClassifiedRows()
         for position, row in enumerate(chunk, start=first):
             self._classify_row(classified, row, message_key(self._snapshot.id, position))
+        self._skip(classified, dict.fromkeys(self._refused(classified), OTHER_ROW_SAYS_NO), SkipReason.NO_CONSENT)
         numbers = list(classified.sendable)
         self._skip(classified, self._blocked(numbers), SkipReason.BLACKLISTED)
         invalid = self._context.plugins.validate_numbers(numbers, connection=self._snapshot.draft.pool[0])
@@ -95,7 +101,7 @@ class RowClassifier:
         if fault is None and not is_usual and (excess := find_excess(row.variables)):
             fault = RowFault(excess)
         if fault is not None:
-            classified.skipped.append(self._skipped_message(key, row.number, None, None, fault.code, fault.reason))
+            self._skip_faulty(classified, row, key, fault)
             return
         row = _without_blanks(row, is_usual=is_usual)
         stored = row.variables
@@ -115,6 +121,34 @@ class RowClassifier:
             )
             return
         self._render_row(classified, row, key, number=number, variables=variables)
+
+    def _skip_faulty(self, classified: ClassifiedRows, row: AudienceRow, key: int, fault: RowFault) -> None:
+        """Skip a row with a fault, under its number if that is valid, so that the person is found by it."""
+        name = None if is_blank(row.name) else row.name
+        detail: str = fault.reason
+        try:
+            number = parse_number(row.number, region=self._region)
+        except NumberError:
+            number = row.number
+        else:
+            if fault.code is SkipReason.NO_CONSENT:
+                classified.refused.add(number)
+        if fault.code is SkipReason.NO_CONSENT and fault.column is not None:
+            said = detail if isinstance(detail, Sentence) else unpack_sentence(detail)  # of a copy it is a text
+            detail = Sentence("fault_in_column", "{column}: {fault}", column=fault.column, fault=said)
+        classified.skipped.append(self._skipped_message(key, number, name, None, fault.code, detail))
+
+    def _refused(self, classified: ClassifiedRows) -> frozenset[str]:
+        """Return the numbers to send to of people who say no in another row of the audience read so far."""
+        numbers = classified.sendable.keys()
+        refused = classified.refused & numbers
+        if self._may_have_refused is not False:
+            with self._context.database.read() as conn:
+                if SkipReason.NO_CONSENT in reason_counts.skips_of(conn, self._snapshot.id):
+                    refused |= message_store.refused_numbers(conn, self._snapshot.id, list(numbers))
+                    self._may_have_refused = True
+        self._may_have_refused = bool(self._may_have_refused or classified.refused)
+        return frozenset(refused)
 
     def _render_row(
         self, classified: ClassifiedRows, row: AudienceRow, key: int, *, number: str, variables: str | None

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Protocol, TypeAlias, TypeVar
 
+from wabroadcast_core.audience.numbers import E164
 from wabroadcast_core.sentences import unpack_sentence
 from wabroadcast_core.store.messages import position_of
 from wabroadcast_core.store.tables import messages
@@ -112,10 +113,11 @@ class ReportColumns:
 
     def _numbers(self, numbers: _Column, raws: _Column) -> _Cells:
         """Return the number of each message, or what its audience has instead."""
-        shown = self._cells.phone_numbers(numbers)
         if all(numbers):
-            return shown
-        rows = zip(numbers, shown, self._cells.texts(raws), strict=True)
+            return self._cells.phone_numbers(numbers)
+        pairs = zip(numbers, raws, strict=True)
+        known = [number or (raw if raw and E164.fullmatch(raw) else None) for number, raw in pairs]
+        rows = zip(known, self._cells.phone_numbers(known), self._cells.texts(raws), strict=True)
         return [cell if number else raw for number, cell, raw in rows]
 
     def _details(self, details: Sequence[str | None]) -> _Cells:

@@ -11,11 +11,12 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Select, func, select, text
 
-from wabroadcast_core.models.status import LONGEST_REASON, OPEN_MESSAGES, MessageStatus, ReceiptKind
+from wabroadcast_core.models.status import LONGEST_REASON, OPEN_MESSAGES, MessageStatus, ReceiptKind, SkipReason
 from wabroadcast_core.store.changes import Changes
 from wabroadcast_core.store.message_indexes import has_status
 from wabroadcast_core.store.message_queue import LITE_QUEUE, POST_QUEUE, follow_moves
 from wabroadcast_core.store.search import Folded, matches
+from wabroadcast_core.store.sql import as_json, dialects
 from wabroadcast_core.store.tables import messages
 
 POSITION_BITS = 32
@@ -148,7 +149,7 @@ def move_messages(
         present=has_status(conn, present),
         condition=condition,
         reason="" if again else "reason = :reason,",
-        also=", attempts = 0" if again else "",
+        also=", attempts = 0, wanted = NULL" if again else "",
         locking="" if conn.dialect.name == "sqlite" else "FOR UPDATE OF messages",
     )
     low, high = message_key(broadcast_id, 0), message_key(broadcast_id + 1, 0)
@@ -218,6 +219,44 @@ def resume_one(conn: Connection, key: int, *, now: float, changes: Changes) -> b
     rows = conn.execute(_RESUME_ONE, {"key": key, "now": now}).fetchall()
     count_moves(conn, changes, rows, away_from="paused")
     return bool(rows)
+
+
+# Skip the messages in one status to some numbers, because these people said no.
+# Input: :broadcast_id, :numbers (JSON array), :status, :reason, :detail. Output: key, new status.
+_REFUSE = dialects(
+    """
+    UPDATE messages SET status = 'skipped', reason = :reason, detail = :detail, due_at = NULL
+    WHERE broadcast_id = :broadcast_id AND number IN (SELECT each.value FROM {numbers}) AND status = :status
+    RETURNING id, status
+    """,
+    sqlite={"numbers": "json_each(:numbers) AS each"},
+    postgresql={"numbers": "json_array_elements_text(CAST(:numbers AS json)) AS each(value)"},
+)
+
+
+def skip_refused(
+    conn: Connection, broadcast_id: int, numbers: Collection[str], *, detail: str, changes: Changes
+) -> int:
+    """Skip the waiting messages of a broadcast to people who said no in a later row of its audience.
+
+    :param detail: of the reason, as it is stored.
+    :returns: how many were skipped.
+    """
+    values = {"broadcast_id": broadcast_id, "numbers": as_json(sorted(numbers))}
+    values |= {"reason": SkipReason.NO_CONSENT, "detail": detail}
+    skipped = 0
+    for waiting in (MessageStatus.QUEUED, MessageStatus.RETRY, MessageStatus.PAUSED) if numbers else ():
+        rows = conn.execute(_REFUSE.of(conn), {**values, "status": waiting}).fetchall()
+        count_moves(conn, changes, rows, away_from=waiting)
+        skipped += len(rows)
+    return skipped
+
+
+def refused_numbers(conn: Connection, broadcast_id: int, numbers: Sequence[str]) -> set[str]:
+    """Return those of the numbers whose person said no in a row of a broadcast's audience."""
+    of_broadcast = messages.c.broadcast_id == broadcast_id
+    statement = select(messages.c.raw).where(messages.c.raw.in_(numbers), of_broadcast)
+    return set(conn.execute(statement.where(messages.c.reason == SkipReason.NO_CONSENT)).scalars())
 
 
 def batch_exists(conn: Connection, *, broadcast_id: int, batch: int) -> bool:
@@ -301,7 +340,8 @@ class MessageFilter:
         if self.receipt is not None:
             chosen = chosen.where(messages.c[f"{self.receipt}_at"].is_not(None))
         if self.query:
-            chosen = chosen.where(matches(self.query, name=Folded(messages.c.name), number=messages.c.number))
+            number = func.coalesce(messages.c.number, messages.c.raw)  # a skipped message has the latter
+            chosen = chosen.where(matches(self.query, name=Folded(messages.c.name), number=number))
         return chosen
 
 

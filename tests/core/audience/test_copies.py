@@ -156,8 +156,8 @@ def test_a_copy_keeps_the_faults_of_its_rows(broadcaster: Broadcaster, monkeypat
 
     assert broadcaster.status(job_id).skipped_by == {"no_consent": 2}
     details = {message.detail for message in broadcaster.messages(job_id).items}
-    assert details == {SAID_NO}
-    assert {code_of(detail or "") for detail in details} == {"said_no"}
+    assert details == {f"consent: {SAID_NO}"}
+    assert {code_of(detail or "") for detail in details} == {"fault_in_column"}
 
 
 def test_a_copy_is_read_with_the_region_of_its_source(
