@@ -131,7 +131,8 @@ def problems(*statuses: int) -> dict[int, ResponseSpec]:
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is not declared as `application/json`.",
         HTTPStatus.TOO_MANY_REQUESTS: "Many wrong API keys came from this address; try again after `Retry-After`.",
         HTTPStatus.SERVICE_UNAVAILABLE: "The store or Redis cannot be reached (code `unavailable`), or as many such "
-        "calls as may are running (`busy`); try again after `Retry-After` seconds.",
+        "calls as may are running (`busy`); try again after `Retry-After` seconds. Or a plugin with a blacklist has "
+        "failed (`blacklist_away`), or a validator has not returned (`plugin`): repair the plugin that `detail` names.",
     }
     declared = {*_ALWAYS, *map(HTTPStatus, statuses)}
     return {

@@ -14,6 +14,8 @@ BroadcastError
 ├── SourceError                an audience could not be read to its end
 ├── WebhookRefusedError        a webhook call that does not come from the provider
 ├── PluginError                plugins that cannot work together, fail or are missing
+│   └── UncheckedError         a blacklist or a validator failed: nothing may be sent
+│       └── BlacklistAwayError a blacklist failed
 ├── SetupError                 this installation cannot start as it is configured
 ├── UnavailableError           the store or Redis cannot be reached
 │   └── BusyError              as many calls of this kind as may run at once are running
@@ -207,6 +209,19 @@ class PluginError(BroadcastError):
     """A plugin that fails, does not return in time, or cannot be used although the work needs it."""
 
     code = "plugin"
+
+
+class UncheckedError(PluginError):
+    """A blacklist or a validator failed or did not return in time: nothing is sent until it works again.
+
+    The text names the plugin.
+    """
+
+
+class BlacklistAwayError(UncheckedError):
+    """A blacklist plugin failed, so it is not known who must not be messaged."""
+
+    code = "blacklist_away"
 
 
 class SetupError(BroadcastError):

@@ -128,6 +128,10 @@ class Keys:
         """Lock: only one worker at a time reads an audience."""
         return f"{self.namespace}:preparing:{broadcast_id}"
 
+    def put_off(self, broadcast_id: int) -> str:
+        """Text: why the preparation of a broadcast was put off; it expires."""
+        return f"{self.namespace}:put-off:{broadcast_id}"
+
     def importing(self, import_id: str) -> str:
         """Lock: only one process at a time reads a contact file."""
         return f"{self.namespace}:importing:{import_id}"

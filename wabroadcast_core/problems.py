@@ -17,6 +17,7 @@ from wabroadcast_core.errors import (
     SourceError,
     TemplateError,
     UnavailableError,
+    UncheckedError,
     VersionConflictError,
     WebhookRefusedError,
     fault_of_number,
@@ -170,4 +171,9 @@ def _(error: WebhookRefusedError) -> Problem:
 
 @describe.register
 def _(error: UnavailableError) -> Problem:
+    return problem_of(HTTPStatus.SERVICE_UNAVAILABLE, error.code, sentence_of(error))
+
+
+@describe.register
+def _(error: UncheckedError) -> Problem:
     return problem_of(HTTPStatus.SERVICE_UNAVAILABLE, error.code, sentence_of(error))

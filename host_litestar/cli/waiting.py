@@ -57,6 +57,8 @@ def describe_cause(cause: Mapping[str, Any]) -> str:
 
 def _fields(cause: Mapping[str, Any]) -> dict[str, object]:
     reason, since = cause.get("reason"), cause.get("since")
+    if reason and cause.get("detail"):
+        reason = f"{reason}: {cause['detail']}"
     return {
         **cause,
         "by": cause.get("by") or "an unknown person",

@@ -24,7 +24,9 @@ def say_cause(view: View, cause: BaseModel | None) -> str:
     if values.get("by") == ENGINE and f"{key}.engine" in view.t:
         key = f"{key}.engine"
     if "reason" in values:
-        values["reason"] = say_reason(view, values["reason"])
+        detail = values.pop("detail", None)
+        reason = say_reason(view, values["reason"])
+        values["reason"] = f"{reason} ({detail})" if detail else reason
     ended = f"{key}{UNTIL}" if values.get("until") and f"{key}{UNTIL}" in view.t else key
     return view.t(ended, **{name: NOTHING if value is None else value for name, value in values.items()})
 

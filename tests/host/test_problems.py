@@ -11,6 +11,7 @@ from litestar.testing import TestClient
 from host_litestar.problems import handle_error
 from wabroadcast_core import describe_error
 from wabroadcast_core.errors import (
+    BlacklistAwayError,
     BroadcastError,
     ConflictError,
     Fault,
@@ -22,6 +23,7 @@ from wabroadcast_core.errors import (
     SourceError,
     TemplateError,
     UnavailableError,
+    UncheckedError,
 )
 from wabroadcast_core.reasons.catalogue import CORE
 
@@ -115,6 +117,21 @@ def test_a_code_without_an_entry_has_no_texts() -> None:
 
     assert problem["code"] == "odd_code_of_a_test"
     assert problem.keys().isdisjoint({"meaning", "remedy"})
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        pytest.param(BlacklistAwayError("plugin crm failed"), "blacklist_away", id="blacklist"),
+        pytest.param(UncheckedError("plugin crm failed"), "plugin", id="validator"),
+    ],
+)
+def test_a_failed_plugin_without_which_nothing_is_sent_is_named(error: Exception, code: str) -> None:
+    status, problem, headers = respond_to(error)
+
+    assert (status, problem["code"], problem["detail"]) == (503, code, "plugin crm failed")
+    assert (problem["meaning"], problem["remedy"]) == CORE["en"][code]
+    assert int(headers["retry-after"]) > 0
 
 
 def test_an_unavailable_store_is_answered_with_retry_after() -> None:

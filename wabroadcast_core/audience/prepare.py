@@ -18,11 +18,19 @@ from wabroadcast_core.audience.row_classifier import OTHER_ROW_SAYS_NO, Classifi
 from wabroadcast_core.audience.source_reader import SourceReader
 from wabroadcast_core.audience.sources import ReadingEnd, empty_reason, open_source, read_source, region_of
 from wabroadcast_core.context import Context
-from wabroadcast_core.errors import BroadcastError, InvalidInputError, SourceError, UnavailableError
+from wabroadcast_core.errors import (
+    BroadcastError,
+    InvalidInputError,
+    PluginError,
+    SourceError,
+    UnavailableError,
+    UncheckedError,
+)
 from wabroadcast_core.hookspecs import ContactSource
 from wabroadcast_core.models.broadcast import BroadcastDraft
 from wabroadcast_core.models.status import ENDED_BROADCASTS, BroadcastStatus, MessageStatus, SkipReason
 from wabroadcast_core.plugin_faults import PLUGIN_FAULTS, describe_fault
+from wabroadcast_core.redis_access.preparation_notes import PutOff, forget_put_off, write_put_off
 from wabroadcast_core.rendering.placeholders import check_placeholders
 from wabroadcast_core.sentences import Sentence, pack_sentence, sentence_of
 from wabroadcast_core.snapshots import BroadcastSnapshot
@@ -47,11 +55,11 @@ PREPARABLE = (BroadcastStatus.SCHEDULED, BroadcastStatus.QUEUED, BroadcastStatus
 def prepare_broadcast(context: Context, broadcast_id: int) -> None:
     """Read the audience of a broadcast into the store, from its stored position on.
 
-    May be called at any time, also twice: does nothing while another process prepares the broadcast.
+    May be called at any time, also twice: does nothing while another process prepares the broadcast. If a blacklist
+    plugin fails, the preparation is put off until recover starts it again.
 
     :raises redis.RedisError: Redis cannot be reached.
     :raises UnavailableError: the store cannot be reached.
-    :raises PluginError: a blacklist plugin failed; the preparation is tried again later.
     """
     with exclusive_lock(context.redis, context.keys.preparing(broadcast_id), seconds=LOCK_SECONDS) as locked:
         if locked:
@@ -65,6 +73,7 @@ class _Preparation:
         self._context = context
         self._id = broadcast_id
         self._woken = False
+        self._may_be_put_off = True
         self._asked_at = time.monotonic()
 
     def run(self) -> None:
@@ -77,9 +86,11 @@ class _Preparation:
             self._fail(row, sentence_of(error))
         except (UnavailableError, redis.RedisError):
             raise  # recover starts the preparation again
+        except UncheckedError as error:
+            self._put_off(row, error)  # no recipient is messaged until the plugin works
         except BroadcastError as error:
-            if error.code == "plugin":
-                raise  # a blacklist plugin failed: no recipient is messaged until it works
+            if isinstance(error, PluginError):
+                raise  # recover starts the preparation again
             self._fail(row, sentence_of(error))
         except PLUGIN_FAULTS as error:
             log.error("broadcast %s: its contact source failed: %s", row["job_id"], describe_fault(error))  # noqa: TRY400 - its text may hold anything
@@ -127,6 +138,7 @@ class _Preparation:
                 if not done:
                     check_placeholders(snapshot.draft.message, {name for row in chunk for name in row.all_variables})
                 classified = classifier.classify(chunk, first=done)
+                self._forget_put_off()
                 size = batching.size if batching else None
                 if not self._store(classified, done=done, size=len(chunk), batch_size=size):
                     return
@@ -238,6 +250,20 @@ class _Preparation:
             is_copied = upload_store.find_upload(conn, copy) is not None
         if is_copied:
             retention_store.delete_in_steps(database, copy)
+
+    def _put_off(self, row: RowMapping, error: UncheckedError) -> None:
+        """Leave the preparation to recover, and note why, as the cause for which the broadcast waits."""
+        seconds = self._context.settings.recover_seconds
+        log.error("broadcast %s: %s: its audience is not read, the next try is in %g s", row["job_id"], error, seconds)
+        note = PutOff(code=error.code, detail=str(error), retry_at=self._context.clock.now() + seconds)
+        write_put_off(self._context.redis, self._context.keys, self._id, note)
+        self._context.changed([self._id])
+
+    def _forget_put_off(self) -> None:
+        """Forget, once in a run, why the run before was put off."""
+        if self._may_be_put_off:
+            forget_put_off(self._context.redis, self._context.keys, self._id)
+        self._may_be_put_off = False
 
     def _fail(self, row: RowMapping, reason: str) -> None:
         now = self._context.clock.now()

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from wabroadcast_core.audience.seen_numbers import SeenNumbers, open_seen_number
 from wabroadcast_core.audience.sources import ReadingEnd, empty_reason, notes_on, open_source, read_source, region_of
 from wabroadcast_core.audience.submission import Submission
 from wabroadcast_core.context import Context
+from wabroadcast_core.errors import UncheckedError
 from wabroadcast_core.hookspecs import ContactSource
 from wabroadcast_core.models.base import as_timestamp, as_utc, parse_model
 from wabroadcast_core.models.broadcast import BroadcastDraft
@@ -39,6 +41,8 @@ from wabroadcast_core.snapshots import BroadcastSnapshot
 from wabroadcast_core.store.new_messages import NewMessage
 from wabroadcast_core.waiting.causes import WaitingCauses
 from wabroadcast_core.waiting.outlook import start_and_end
+
+log = logging.getLogger(__name__)
 
 SHOWN_MESSAGES = 3
 CHECKED_ROWS = 1_000
@@ -89,6 +93,7 @@ class PreviewBuilder:
         :raises TemplateError: a submit would be refused because of the text of the message.
         :raises SourceError: its audience cannot be read.
         :raises FileError: its audience file cannot be read.
+        :raises UncheckedError: a blacklist plugin failed, or a validator did not return in time.
         """
         return self._build(draft, recipients, seconds=seconds, people=None)[0]
 
@@ -149,9 +154,13 @@ class PreviewBuilder:
                 reader = read_source(self._context, source, seconds=longest, end=end)
                 rows = reading.enter_context(reader).rows()
             rows = _checked(rows, draft.message)
-            found = self._classify_all(
-                classifier, rows, deadline=deadline, is_plain=snapshot.content.is_plain, collector=collector
-            )
+            try:
+                found = self._classify_all(
+                    classifier, rows, deadline=deadline, is_plain=snapshot.content.is_plain, collector=collector
+                )
+            except UncheckedError as error:
+                log.error("%s: the people of a broadcast cannot be shown until it works", error)  # noqa: TRY400 - it names the plugin and the error
+                raise
         found.complete = found.complete and not end.reached
         report = self._report(snapshot, found, senders)
         if source is not None:

@@ -90,6 +90,9 @@ class RetryLater(_Cause):
 
     code: Literal["retry"] = Field("retry", description=_CODE)
     reason: str | None = Field(description="Why the attempt before did not succeed.")
+    detail: str | None = Field(
+        None, description="Which plugin failed, while the audience is read; of a message, its own detail says it."
+    )
 
 
 class RecipientGap(_Cause):

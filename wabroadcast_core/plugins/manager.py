@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from wabroadcast_core.errors import NotFoundError, PluginError
+from wabroadcast_core.errors import BlacklistAwayError, NotFoundError, PluginError, UncheckedError
 from wabroadcast_core.hookspecs import ContactSource, Sender
 from wabroadcast_core.models.broadcast import BroadcastSummary
 from wabroadcast_core.models.message import OutgoingMessage
@@ -65,13 +65,13 @@ class Plugins:
 
         No message is sent while a blacklist cannot answer.
 
-        :raises PluginError: a plugin raised, did not return in time, or is quarantined; the text names it.
+        :raises BlacklistAwayError: a plugin raised, did not return in time, or is quarantined; the text names it.
         """
         if (stop := self.stop) is not None:
-            raise PluginError(stop)
+            raise BlacklistAwayError(stop)
         results, run = self._call("wab_blacklisted", numbers=numbers)
         if run.failures or run.hung:
-            raise PluginError("; ".join([*run.failures, *run.hung]))
+            raise BlacklistAwayError("; ".join([*run.failures, *run.hung]))
         return _merged(results)
 
     def validate_numbers(self, numbers: Sequence[str], *, connection: str) -> dict[str, str]:
@@ -79,11 +79,11 @@ class Plugins:
 
         A plugin that raises is logged, and its result is left out.
 
-        :raises PluginError: a plugin did not return in time; the text names it.
+        :raises UncheckedError: a plugin did not return in time; the text names it.
         """
         results, run = self._call("wab_validate_numbers", numbers=numbers, connection=connection)
         if run.hung:
-            raise PluginError("; ".join(run.hung))
+            raise UncheckedError("; ".join(run.hung))
         return _merged(results)
 
     @property

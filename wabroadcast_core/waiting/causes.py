@@ -110,6 +110,9 @@ class WaitingCauses:
         connection = self.facts.pool(broadcast)[0]
         if unable := self._unable(connection):
             return unable
+        if put_off := self.facts.put_off(broadcast["id"]):
+            until = as_utc(put_off.retry_at) if put_off.retry_at > connection.pace.now else None
+            return RetryLater(reason=put_off.code, detail=put_off.detail, until=until)
         began_at = broadcast["started_at"] or 0.0
         if began_at < connection.pace.now - PREPARED_WITHIN and (fault := self.facts.refused_write()) is not None:
             return fault

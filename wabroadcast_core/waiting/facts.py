@@ -15,6 +15,7 @@ from wabroadcast_core.models.waiting import NoWorker, RedisDown, StoreDown
 from wabroadcast_core.pacing.pace import BUCKETS, STRETCH
 from wabroadcast_core.pacing.pace_look import PaceLook, PaceState, UsedSlots, use_from_starts
 from wabroadcast_core.redis_access.connection_notes import ConnectionNotes, read_notes
+from wabroadcast_core.redis_access.preparation_notes import PutOff, read_put_off
 from wabroadcast_core.snapshots import ConnectionSnapshot, WarmUpDay
 from wabroadcast_core.store import audit_log
 from wabroadcast_core.store import broadcasts as broadcast_store
@@ -114,6 +115,16 @@ class Facts:
         except redis.RedisError as error:
             self.redis_fault = redis_fault(error)
             return {}
+
+    def put_off(self, broadcast_id: int) -> PutOff | None:
+        """Return why the preparation of a broadcast was put off; None if it was not, or while Redis is away."""
+        if self.redis_fault is not None:
+            return None
+        try:
+            return read_put_off(self.context.redis, self.context.keys, broadcast_id)
+        except redis.RedisError as error:
+            self.redis_fault = redis_fault(error)
+            return None
 
     def pauser_of_broadcast(self, broadcast: Row) -> str | None:
         """Return who paused a broadcast for the reason that it has; None if that is not recorded."""

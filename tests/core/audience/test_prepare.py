@@ -1,19 +1,26 @@
 """Preparation of a broadcast from a file, up to the messages in the store."""
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
 
+from tests.stores import ON_SQLITE
+from wabroadcast_core import Settings, hookimpl
 from wabroadcast_core.audience.imports import ImportOptions, run_import
 from wabroadcast_core.audience.prepare import prepare_broadcast
 from wabroadcast_core.audience.tables import read_table
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.errors import InvalidInputError, TemplateError
+from wabroadcast_core.models.waiting import RetryLater
+from wabroadcast_core.redis_access.preparation_notes import read_put_off
 from wabroadcast_core.sentences import code_of
 from wabroadcast_core.store import imports as import_store
+from wabroadcast_core.store.workers import insert_worker
 
 DRAFT = {"name": "Promo", "connection": "sandbox", "message": {"type": "text", "text": "Warga {kota}"}}
+TEXT = {"type": "text", "text": "Halo"}
 
 
 def test_a_damaged_row_is_skipped_with_its_reason_and_the_others_are_sent(broadcaster: Broadcaster) -> None:
@@ -293,3 +300,45 @@ def cancelling(broadcaster: Broadcaster, job_id: str, read: Callable[[Any], Any]
         yield from read(source)
 
     return reading
+
+
+class Crm:
+    """A blacklist that fails until it is repaired."""
+
+    is_broken = True
+
+    @hookimpl
+    def wab_blacklisted(self, numbers: Sequence[str]) -> Mapping[str, str]:
+        if self.is_broken:
+            raise LookupError(len(numbers))
+        return {}
+
+
+@ON_SQLITE
+def test_a_failing_blacklist_is_the_cause_for_which_a_broadcast_waits(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    crm = Crm()
+    with Broadcaster(settings, plugins=[crm]) as broadcaster:
+        job = broadcaster.submit({**DRAFT, "message": TEXT}, [{"number": "081234567890"}])
+        now = time.time()
+        with broadcaster.context.database.write() as conn:
+            worker = insert_worker(conn, now=now)
+        broadcaster.context.redis.set(broadcaster.context.keys.worker(worker), f"{now + 60:.6f}")
+
+        with caplog.at_level("ERROR"):
+            prepare(broadcaster, job.job_id)
+        waiting = broadcaster.status(job.job_id).waiting_for
+        crm.is_broken = False
+        prepare(broadcaster, job.job_id)
+
+        assert isinstance(waiting, RetryLater)
+        assert waiting.reason == "blacklist_away"
+        assert "plugin Crm failed in wab_blacklisted: LookupError" in (waiting.detail or "")
+        assert waiting.until is not None
+        assert "its audience is not read, the next try is in" in caplog.text
+        report = broadcaster.status(job.job_id)
+        assert (report.prepared, report.counts.queued) == (True, 1)
+        with broadcaster.context.database.read() as conn:
+            key = conn.exec_driver_sql("SELECT id FROM broadcasts").scalar_one()
+        assert read_put_off(broadcaster.context.redis, broadcaster.context.keys, key) is None

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import pytest
 from pydantic import BaseModel
 
-from wabroadcast_core.errors import NotFoundError, PluginError, Rejected, SetupError
+from wabroadcast_core.errors import BlacklistAwayError, NotFoundError, PluginError, Rejected, SetupError
 from wabroadcast_core.hookspecs import Hooks, Sender, SenderContext, hookimpl
 from wabroadcast_core.models.base import Model
 from wabroadcast_core.models.capabilities import Capabilities
@@ -243,7 +243,7 @@ def test_a_setting_of_a_plugin_that_does_not_fit_is_an_error() -> None:
 def test_a_failing_blacklist_stops_the_call_and_is_named() -> None:
     plugins = build_plugins([Listed("+62811", "one"), NamedPlugin(Broken())], discover=False)
 
-    with pytest.raises(PluginError, match="Broken failed in wab_blacklisted: LookupError") as refusal:
+    with pytest.raises(BlacklistAwayError, match="Broken failed in wab_blacklisted: LookupError") as refusal:
         plugins.blacklisted(["+62811"])
 
     assert "+6281234567890" not in str(refusal.value)

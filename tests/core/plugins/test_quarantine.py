@@ -7,7 +7,7 @@ import pytest
 from tests.scripted import ScriptedProvider, people, text_to
 from tests.stores import ON_SQLITE
 from tests.waiting import wait_for
-from wabroadcast_core import PluginError, Settings, Worker, hookimpl
+from wabroadcast_core import Settings, Worker, hookimpl
 from wabroadcast_core.audience.prepare import prepare_broadcast
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.models.waiting import PluginQuarantined
@@ -29,8 +29,7 @@ def test_a_broadcast_waits_for_a_quarantined_blacklist_and_names_it(settings: Se
         with broadcaster.context.database.read() as conn:
             key = conn.exec_driver_sql("SELECT id FROM broadcasts").scalar_one()
 
-        with pytest.raises(PluginError, match="plugin Unfit is quarantined"):
-            prepare_broadcast(broadcaster.context, key)
+        prepare_broadcast(broadcaster.context, key)
 
         cause = broadcaster.status(job_id).waiting_for
         assert isinstance(cause, PluginQuarantined)

@@ -36,6 +36,7 @@ EXAMPLES: dict[str, Any] = {
     "perSeconds": 3600.0,
     "day": 4,
     "factor": 0.5,
+    "detail": "plugin crm failed",
 }
 
 
@@ -66,6 +67,10 @@ def test_there_is_no_sentence_without_a_cause() -> None:
             "the quota of connection toko is used up: 5 of 5 messages in 90 s",
         ),
         (RetryLater(reason="busy"), "the next attempt is later (busy)"),
+        (
+            RetryLater(reason="blacklist_away", detail="plugin crm failed"),
+            "the next attempt is later (blacklist_away: plugin crm failed)",
+        ),
         (
             HigherPriority(connection="toko", job_id="0b1f", name="Promo", priority="high"),
             "connection toko sends broadcast 0b1f (Promo) first, whose priority is high",
