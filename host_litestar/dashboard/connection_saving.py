@@ -1,5 +1,6 @@
 """New connections, and changes of those that exist."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from host_litestar.dashboard.notices import Notice
 from host_litestar.dashboard.refusals import REFUSALS, refused
 from host_litestar.dashboard.view import Page, View, ViewDep
 from host_litestar.routes.parameters import ConnectionName
-from wabroadcast_core.errors import InvalidInputError, NotFoundError
+from wabroadcast_core.errors import Fault, InvalidInputError, NotFoundError, UnavailableError
 from wabroadcast_core.models.api_key import Scope
 
 NEW = f"{PATH}/new"
@@ -46,22 +47,25 @@ class ConnectionSavingPages(PageController):
         name = view.form.text("name")
         form = ConnectionForm.sent(view, view.form.text("kind"))
         try:
+            _check_secrets(view, form)
             _check_new(view, name)
             view.broadcaster.connections.save(name, form.draft(), actor=view.actor)
         except REFUSALS as error:
-            return _form_page(view, form.after(error), name=name, **refused(view, error))
+            form = form.after(error)
+            return _form_page(view, form, name=name, **_refused(view, form, error))
         return view.redirect(view.link(PATH, name), Notice("connections.created", {"name": name}))
 
     @act("/{name:str}/save", scope=Scope.ADMIN)
     def change(self, view: ViewDep, name: ConnectionName) -> Page:
         """Change the settings and the limits of a connection."""
         present = view.broadcaster.connections.details(name, zone=view.choices.zone)
-        kind, secrets = present.connection.sender, present.stored_secrets
-        form = ConnectionForm.sent(view, kind, name=name, secrets=secrets)
+        form = ConnectionForm.changed(view, present.connection, secrets=present.stored_secrets)
         try:
+            _check_secrets(view, form)
             view.broadcaster.connections.save(name, form.draft(), actor=view.actor)
         except REFUSALS as error:
-            return show_connection(view, name, form.after(error), **refused(view, error))
+            form = form.after(error)
+            return show_connection(view, name, form, **_refused(view, form, error))
         return view.redirect(view.link(PATH, name), Notice("connections.saved", {"name": name}))
 
 
@@ -80,6 +84,26 @@ def _kinds(view: View) -> list[KindChoice]:
         )
         for kind, sender in sorted(senders.items())
     ]
+
+
+def _refused(view: View, form: ConnectionForm, error: InvalidInputError | UnavailableError) -> dict[str, Any]:
+    """Return the status and the faults with which the form is shown again: those of the secrets to enter again too."""
+    shown = refused(view, error)
+    again = [fault for fault in _secret_faults(view, sorted(form.lost)) if fault not in shown["faults"]]
+    return {**shown, "faults": [*shown["faults"], *again]}
+
+
+def _check_secrets(view: View, form: ConnectionForm) -> None:
+    """Check that the secrets which were typed before a fault were entered again.
+
+    :raises InvalidInputError: one is empty, and was not given up.
+    """
+    if faults := _secret_faults(view, form.missing_secrets()):
+        raise InvalidInputError(faults)
+
+
+def _secret_faults(view: View, names: Sequence[str]) -> list[Fault]:
+    return [view.fault(name, "setting_form.enter_again") for name in names]
 
 
 def _check_new(view: View, name: str) -> None:

@@ -3,6 +3,7 @@
 A field is named by the path of its setting, as in ``settings.webhook.proof.kind``, which is the path of its faults too.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -76,12 +77,16 @@ class Setting:
             case "array":
                 return self._kind_of_list()
             case other:
-                return _SIMPLE.get(str(other), "json")
+                kind = _SIMPLE.get(str(other), "json")
+                return "choice" if kind == "tick" and self.is_nullable else kind
 
-    @property
-    def options(self) -> list[tuple[str, str]]:
-        """The values of a choice, each with its text."""
-        return [(str(one), str(one)) for one in self.schema.get("enum", [self.schema.get("const")])]
+    @cached_property
+    def members(self) -> dict[str, Any]:
+        """The values of a choice without null, by the texts that the form sends for them."""
+        values = [one for one in _members_of(self.schema) or (True, False) if one is not None]
+        plain = [one if isinstance(one, str) else json.dumps(one) for one in values]
+        are_distinct = len(set(plain)) == len(plain) and all(text and text == text.strip() for text in plain)
+        return dict(zip(plain if are_distinct else map(json.dumps, values), values, strict=True))
 
     @property
     def default(self) -> Any:
@@ -109,7 +114,8 @@ class Setting:
             parts = self._parts_of(variant, reference=self._references_by_value[value])
             by_name |= {part.name: part for part in parts if part.name not in by_name}
         chooser = self.schema["discriminator"]["propertyName"]
-        choice = Setting(f"{self.path}.{chooser}", {"enum": list(self.variants)}, self.definitions, is_required=True)
+        values = [_chosen_by(variant, chooser, text) for text, variant in self.variants.items()]
+        choice = Setting(f"{self.path}.{chooser}", {"enum": values}, self.definitions, is_required=True)
         return [choice, *(part for name, part in by_name.items() if name != chooser)]
 
     @property
@@ -191,6 +197,7 @@ def setting_of(
         forms += others
         own = {name: value for name, value in found.items() if name != "anyOf"}
         found = {**_found(others[0], definitions), **own}
+    is_nullable = is_nullable or None in _members_of(found)
     references = {one["$ref"] for one in forms if "$ref" in one}
     return Setting(
         path,
@@ -206,6 +213,17 @@ def setting_of(
 def settings_of(schema: Schema) -> list[Setting]:
     """Return the settings of a connection by the schema of its kind."""
     return setting_of("settings", schema, schema.get("$defs", {})).parts
+
+
+def _members_of(schema: Schema) -> list[Any]:
+    """Return the values of a choice; none if the schema has no list of them."""
+    return list(schema.get("enum", [schema["const"]] if "const" in schema else ()))
+
+
+def _chosen_by(variant: Schema, chooser: str, text: str) -> Any:
+    """Return the value that chooses a variant: its text, or the number that it stands for."""
+    members = _members_of(variant.get("properties", {}).get(chooser, {}))
+    return next((one for one in members if str(one) == text), text)
 
 
 def _variants_of(schema: Schema) -> list[str]:

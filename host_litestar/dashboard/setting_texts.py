@@ -1,6 +1,7 @@
-"""The labels and hints of the settings of a sender, in the language of the page where the catalogue has them."""
+"""The labels and hints of the settings of a sender: of a built-in one in the language of the page."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 from markupsafe import Markup
 
@@ -9,10 +10,14 @@ from host_litestar.dashboard.setting_fields import Setting
 from host_litestar.dashboard.view import View
 
 ENGLISH = "en"
+BUILT_IN = "wabroadcast_plugins."  # the start of the names of their modules
 
 
 class SettingTexts:
-    """The texts of one kind of sender. The schema of a sender is in English: its texts stand in for missing ones.
+    """The texts of one kind of sender.
+
+    The catalogue has those of the built-in senders; where it has none, and for the senders of other plugins, the title
+    and the description of the schema are used, which are in English.
 
     :param stored: the names of the secrets that are stored.
     """
@@ -21,6 +26,7 @@ class SettingTexts:
         self._view = view
         self._kind = kind
         self._stored = frozenset(stored)
+        self.is_built_in = view.broadcaster.plugins.senders[kind].__module__.startswith(BUILT_IN)
 
     def label(self, setting: Setting) -> str:
         """Return the label of a setting."""
@@ -31,14 +37,26 @@ class SettingTexts:
         own = self._own(setting, ".hint") or self._in_english(setting.description)
         if not self.is_stored(setting):
             return own
-        return Markup("{} {}").format(self._view.t("setting.stored"), own)
+        return Markup("{} {}").format(self._view.t("setting_form.stored"), own)
+
+    def option(self, value: Any) -> str:
+        """Return the text of a value that can be chosen."""
+        if isinstance(value, bool):
+            return self._view.t("setting_form.yes" if value else "setting_form.no")
+        return str(value)
+
+    def nothing(self) -> str:
+        """Return the text of a choice without a value."""
+        return self._view.t("setting_form.not_set")
 
     def is_stored(self, setting: Setting) -> bool:
         """Return whether a secret is stored for a setting."""
         return setting.is_secret and setting.path == f"settings.{setting.name}" and setting.name in self._stored
 
     def _own(self, setting: Setting, ending: str) -> str:
-        """Return the text of the catalogue; an empty one if it has none."""
+        """Return the text of the catalogue; an empty one if it has none, or is not about this sender."""
+        if not self.is_built_in:
+            return ""
         if setting.path != f"settings.{setting.name}":
             keys = self._keys_of_part(setting, ending)
         else:
@@ -54,13 +72,3 @@ class SettingTexts:
         if not text or self._view.choices.language == ENGLISH:
             return text
         return Markup('<span lang="en">{}</span>').format(text)
-
-
-def _keys_of(kind: str, setting: Setting) -> Iterator[str]:
-    """Yield the keys of a setting's texts: of one inside of groups, by ever less of its path, then by its name."""
-    names = [name for name in setting.path.split(".")[1:] if not name.isdecimal()]
-    if len(names) == 1:
-        yield from (f"setting.{kind}.{setting.name}", f"setting.{setting.name}")
-        return
-    yield from (f"setting.{kind}.{'.'.join(names[start:])}" for start in range(len(names) - 1))
-    yield f"setting.{kind}.part.{setting.name}"

@@ -131,9 +131,9 @@ def test_a_connection_is_created_with_the_limits_of_its_sender_or_own_ones(
         pytest.param("sandbox", {}, "There is a connection with this name already", id="taken"),
         pytest.param("new", {}, "Another page has this name", id="reserved"),
         pytest.param("A B", {}, "not a valid name", id="no-name"),
-        pytest.param("toko", {"settings__token": ""}, "settings.token", id="without-token"),
-        pytest.param("toko", {"settings__timeoutSeconds": "soon"}, "settings.timeoutSeconds", id="no-number"),
-        pytest.param("toko", {"rate__mode": "own"}, "rate.messages", id="without-amount"),
+        pytest.param("toko", {"settings__token": ""}, "#f-settings-token", id="without-token"),
+        pytest.param("toko", {"settings__timeoutSeconds": "soon"}, "#f-settings-timeoutSeconds", id="no-number"),
+        pytest.param("toko", {"rate__mode": "own"}, "#f-rate-messages", id="without-amount"),
     ],
 )
 def test_a_form_that_does_not_fit_is_shown_again_with_what_was_typed(
@@ -149,7 +149,7 @@ def test_a_form_that_does_not_fit_is_shown_again_with_what_was_typed(
     page = pages.open("/ui/connections/new?kind=fonnte").press("Create the connection", name=name, **typed)
 
     assert page.status == 400
-    assert fault in page.text
+    assert page.soup.select(f"{fault}[aria-invalid]") if fault.startswith("#") else fault in page.text
     assert page.find("#f-settings-delay")["value"] == "5-10"
     assert page.find("#f-jitter-mode option[selected]")["value"] == "none"
     assert "s3cret" not in page.response.text
@@ -177,11 +177,90 @@ def test_a_change_that_does_not_fit_is_shown_again_and_the_stored_secret_need_no
     page = pages.open("/ui/connections/toko").press("Save", settings__timeoutSeconds="9999", lanes="3")
 
     assert page.status == 400
-    assert "settings.timeoutSeconds" in page.text
+    assert page.find("#f-settings-timeoutSeconds[aria-invalid]")["value"] == "9999"
     assert page.find("#f-lanes")["value"] == "3"
     assert "Stored; fill in to replace it." in page.text
     assert not page.find("#f-settings-token").has_attr("required")
     assert page.press("Save", settings__timeoutSeconds="9").status == 200
+
+
+GOWA = {
+    "name": "toko",
+    "settings.baseUrl": "http://127.0.0.1:9",
+    "settings.username": "user",
+    "settings.password": "p4ssword-of-mine",
+    "settings.webhookSecret": "s3cret-of-mine",
+}
+HOURS = {"sendWindow.mode": "own", "sendWindow.from": "08:00"}
+
+
+@pytest.mark.parametrize(
+    ("language", "create", "said"),
+    [
+        pytest.param("en", "Create the connection", "is not shown again: enter it again", id="English"),
+        pytest.param("id", "Buat koneksi", "tidak ditampilkan lagi: isi sekali lagi", id="Indonesian"),
+    ],
+)
+def test_secrets_that_were_typed_before_a_fault_are_asked_for_again(
+    pages: FormBrowser, broadcaster: Broadcaster, language: str, create: str, said: str
+) -> None:
+    browser = FormBrowser(pages.api, language=language)
+    form = browser.open("/ui/connections/new?kind=gowa")
+
+    wrong = form.press(create, {**GOWA, **HOURS, "sendWindow.to": "08:00"})
+    forgotten = wrong.press(create, {"sendWindow.to": "20:00"})
+    partly = forgotten.press(create, {"settings.password": "p4ssword-again"})
+    created = partly.press(create, {"settings.password": "p4ssword-again", "settings.webhookSecret": "s3cret-again"})
+
+    for page, names in ((wrong, 2), (forgotten, 2), (partly, 2)):
+        assert page.status == 400
+        assert len([fault for fault in page.soup.select(".field .fault") if said in fault.get_text()]) == names
+        assert "-of-mine" not in page.response.text
+        assert "-again" not in page.response.text
+    assert (created.status, created.path) == (200, "/ui/connections/toko")
+    assert broadcaster.connections.details("toko", zone="UTC").stored_secrets == ["password", "webhookSecret"]
+
+
+def test_a_secret_that_was_typed_before_a_fault_can_be_given_up(pages: FormBrowser, broadcaster: Broadcaster) -> None:
+    wrong = pages.open("/ui/connections/new?kind=gowa").press(
+        "Create the connection", {**GOWA, **HOURS, "sendWindow.to": "08:00"}
+    )
+
+    created = wrong.press(
+        "Create the connection",
+        {"settings.password": "p4ssword-of-mine", "sendWindow.to": "20:00"},
+        without=["again.settings.webhookSecret"],
+    )
+
+    assert "Save only with this secret: Webhook secret. Untick to save without it." in wrong.text
+    assert created.path == "/ui/connections/toko"
+    assert broadcaster.connections.details("toko", zone="UTC").stored_secrets == ["password"]
+
+
+def test_a_new_secret_typed_before_a_fault_does_not_leave_the_stored_one_unseen(
+    pages: FormBrowser, broadcaster: Broadcaster
+) -> None:
+    broadcaster.connections.save("toko", FONNTE)
+    page = pages.open("/ui/connections/toko")
+
+    wrong = page.press("Save", settings__token="n3w-token", lanes="99")
+    forgotten = wrong.press("Save", lanes="3")
+    kept = forgotten.press("Save", without=["again.settings.token"])
+
+    assert (wrong.status, forgotten.status, kept.status) == (400, 400, 200)
+    assert "n3w" not in wrong.response.text + forgotten.response.text
+    assert "Untick to keep the stored one" in forgotten.text
+    assert broadcaster.connections.get("toko").lanes == 3
+
+
+def test_what_is_to_be_deleted_is_still_ticked_after_a_fault(pages: FormBrowser, broadcaster: Broadcaster) -> None:
+    settings = {"token": "t0ken", "webhookToken": "w0rd"}
+    broadcaster.connections.save("toko", {"sender": "fonnte", "settings": settings})
+    page = pages.open("/ui/connections/toko")
+
+    page.press("Save", clear__settings__webhookToken="on", lanes="99").press("Save", lanes="3")
+
+    assert broadcaster.connections.details("toko", zone="UTC").stored_secrets == ["token"]
 
 
 def test_a_stored_secret_that_may_be_left_out_can_be_deleted(pages: FormBrowser, broadcaster: Broadcaster) -> None:
