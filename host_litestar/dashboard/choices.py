@@ -14,7 +14,8 @@ from host_litestar.languages import choose_language
 
 COOKIE: Final = "wabroadcast_choices"
 YEAR_SECONDS: Final = 365 * 86_400
-FIRST_ZONES: Final = ("Asia/Jakarta", "Asia/Makassar", "Asia/Jayapura")  # WIB, WITA, WIT
+ZONE_NAMES: Final = {"Asia/Jakarta": "WIB", "Asia/Makassar": "WITA", "Asia/Jayapura": "WIT"}  # as people call them
+FIRST_ZONES: Final = tuple(ZONE_NAMES)
 _CONTINENTS: Final = frozenset(
     {"Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific"}
 )

@@ -1,5 +1,7 @@
 """The pages on which a broadcast is written: to whom, what, when and through which connection."""
 
+import contextlib
+import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -17,13 +19,21 @@ from host_litestar.routes.drafts import DraftId
 from host_litestar.routes.uploads import read_chunks
 from host_litestar.threads import LOOKS
 from wabroadcast_core.clock import SystemClock
-from wabroadcast_core.errors import Fault, InvalidInputError, UnavailableError, VersionConflictError
+from wabroadcast_core.errors import (
+    ConflictError,
+    Fault,
+    InvalidInputError,
+    NotFoundError,
+    UnavailableError,
+    VersionConflictError,
+)
 from wabroadcast_core.models.api_key import Scope
 from wabroadcast_core.models.draft import DraftBody, DraftView
 from wabroadcast_core.models.upload import UploadView
 
 FILES: Final = ("audienceFile", "mediaFile")
 DRAFT: Final = "/ui/drafts"
+DRAFTS_OF_FORMS: Final = uuid.UUID("6f0c1f0e-6a53-4e0b-9d5b-1c3a7f5d2b90")  # the namespace of the ids that forms make
 SENDABLE: Final = "sendable"
 MOST_LINES: Final = 50  # of a list, in the comparison of two versions
 LONGEST_SHOWN: Final = 2_000  # characters of a field there
@@ -41,14 +51,23 @@ class ComposePages(PageController):
 
     @act("/broadcasts/new", threads=LOOKS, files=FILES)
     def create(self, view: ViewDep) -> Page:
-        """Store a draft of what was typed so far."""
+        """Store a draft of what was typed so far. The same form sent again changes the draft that it has made."""
+        draft_id = _new_id(view)
         try:
-            given = read_form(view.form, DraftBody(), _save_files(view))
-            given.fields.setdefault("name", _default_name(view))
-            draft = view.broadcaster.drafts.create(given.fields, given.recipients, actor=view.actor)
+            before = _find(view, draft_id)
+            uploaded = _save_files(view)
+            if before is None:
+                given = read_form(view.form, DraftBody(), uploaded)
+                given.fields.setdefault("name", _default_name(view))
+                with contextlib.suppress(ConflictError):  # the same form is being sent twice at once
+                    created = view.broadcaster.drafts.create(
+                        given.fields, given.recipients, draft_id=draft_id, actor=view.actor
+                    )
+                    return _saved(view, created)
+                before = view.broadcaster.drafts.get(draft_id)
         except REFUSALS as error:
             return _refused(view, new_look(view, shown_form(view.form)), error)
-        return _saved(view, draft)
+        return _save(view, before, uploaded)
 
     @page("/drafts/{draftId:str}", threads=LOOKS)
     def show(self, view: ViewDep, draft_id: DraftId) -> Page:
@@ -61,24 +80,7 @@ class ComposePages(PageController):
     @act("/drafts/{draftId:str}", threads=LOOKS, files=FILES)
     def save(self, view: ViewDep, draft_id: DraftId) -> Page:
         """Store what was typed. If another person did so meanwhile, both versions are shown."""
-        before = view.broadcaster.drafts.get(draft_id)
-        if before.job_id is not None:
-            return _submitted(view, before)
-        try:
-            uploaded = _save_files(view)
-            given = read_form(view.form, before.broadcast, uploaded)
-            given.fields.setdefault("name", before.name or _default_name(view))
-            if _is_stored(given, before):
-                return _saved(view, before)
-            draft = view.broadcaster.drafts.save(
-                draft_id, given.fields, given.recipients, versions={_version(view)}, actor=view.actor
-            )
-        except VersionConflictError as error:
-            return _conflict(view, draft_id, error, given, uploaded)
-        except REFUSALS as error:
-            look = look_at(view, before, person="1", shown=shown_form(view.form))
-            return _refused(view, look, error)
-        return _saved(view, draft)
+        return _save(view, view.broadcaster.drafts.get(draft_id))
 
     @page("/drafts/{draftId:str}/people", threads=LOOKS)
     def people(self, view: ViewDep, draft_id: DraftId) -> Page:
@@ -109,6 +111,32 @@ class ComposePages(PageController):
             recipients = fields.pop("recipients", None)
             made = view.broadcaster.drafts.create(fields, recipients, actor=view.actor)
         return view.redirect(view.link(DRAFT, made.draft_id), Notice("compose.copied"))
+
+
+def _save(view: View, before: DraftView, stored: Uploaded | None = None) -> Page:
+    """Store what was typed in a draft, and return the answer.
+
+    :param before: the draft as it is stored.
+    :param stored: the files of the form, if they are stored already.
+    """
+    if before.job_id is not None:
+        return _submitted(view, before)
+    try:
+        uploaded = stored or _save_files(view)
+        given = read_form(view.form, before.broadcast, uploaded)
+        given.fields.setdefault("name", before.name or _default_name(view))
+        if _is_stored(given, before):
+            return _saved(view, before)
+        versions = {_version(view, before, given)}
+        draft = view.broadcaster.drafts.save(
+            before.draft_id, given.fields, given.recipients, versions=versions, actor=view.actor
+        )
+    except VersionConflictError as error:
+        return _conflict(view, before.draft_id, error, given, uploaded)
+    except REFUSALS as error:
+        look = look_at(view, before, person="1", shown=shown_form(view.form))
+        return _refused(view, look, error)
+    return _saved(view, draft)
 
 
 # --- answers -----------------------------------------------------------------------------------------------------
@@ -225,10 +253,46 @@ def _body_of(given: ReadForm) -> DraftBody:
     return DraftBody.model_validate({**given.fields, "recipients": given.recipients})
 
 
-def _version(view: View) -> int:
-    """Return the version that a form was made with; -1, which no draft has, if it names none."""
-    given = read_digits(view.form.text("version"))
-    return -1 if given is None else given
+def _version(view: View, before: DraftView, given: ReadForm) -> int:
+    """Return the version that a form may replace: the one that it was made with; -1, which no draft has, if none.
+
+    A new form that is sent again has none. It replaces its own draft if a script repeats a save whose answer was lost,
+    or if only its files were uploaded again; else a person has gone back to it, and chooses between both versions.
+    """
+    version = read_digits(view.form.text("version"))
+    if version is not None:
+        return version
+    is_own = before.draft_id == _new_id(view) and before.changed_by == view.actor
+    is_repeated = is_own and (_is_script(view) or _differs_in_files(given, before))
+    return before.version if is_repeated else -1
+
+
+def _differs_in_files(given: ReadForm, draft: DraftView) -> bool:
+    """Return whether a form is a draft, except for the ids of its files."""
+    try:
+        return _without_files(_body_of(given)) == _without_files(draft.broadcast)
+    except ValidationError:
+        return False
+
+
+def _without_files(body: DraftBody) -> dict[str, Any]:
+    fields = body.model_dump(mode="json", exclude_none=True)
+    for holder in (fields.get("source"), (fields.get("message") or {}).get("media")):
+        if isinstance(holder, dict):
+            holder.pop("uploadId", None)
+    return fields
+
+
+def _new_id(view: View) -> str:
+    """Return the id of the draft that a new form makes: the same, however often the form is sent."""
+    return str(uuid.uuid5(DRAFTS_OF_FORMS, f"{view.actor}\n{view.once}"))
+
+
+def _find(view: View, draft_id: str) -> DraftView | None:
+    try:
+        return view.broadcaster.drafts.get(draft_id)
+    except NotFoundError:
+        return None
 
 
 def _save_files(view: View) -> Uploaded:

@@ -9,11 +9,12 @@ from host_litestar.dashboard.compose_form import FILE_TYPES, IGNORED, Shown, sho
 from host_litestar.dashboard.file_upload import find_upload
 from host_litestar.dashboard.forms import read_digits
 from host_litestar.dashboard.view import View
-from wabroadcast_core.errors import Fault
+from wabroadcast_core.errors import Fault, UncheckedError
 from wabroadcast_core.models.connection import ConnectionChoice, ConnectionView
 from wabroadcast_core.models.draft import DraftBody, DraftView
 from wabroadcast_core.models.draft_preview import DraftPreview
 from wabroadcast_core.models.preview import PeoplePreview, PlacedPreview, PreviewColumn
+from wabroadcast_core.models.reason import Reason
 from wabroadcast_core.models.slug import make_slug
 
 LOOK_SECONDS: Final = 2.0  # for the audience of a page that is shown at each pause of typing
@@ -40,12 +41,14 @@ class DraftLook:
     """A draft with its preview, as the pages show it.
 
     :param person: whose message is shown: a place, ``longest`` or ``emptiest``.
+    :param away: why its people are not known: a blacklist or a validator failed; None: it did not.
     """
 
     draft: DraftView | None
     shown: Shown
     preview: DraftPreview
     person: str = "1"
+    away: UncheckedError | None = None
 
     @property
     def body(self) -> DraftBody:
@@ -108,8 +111,12 @@ def look_at(view: View, draft: DraftView, *, person: str, shown: Shown | None = 
     :param shown: the values of the form; by default those of the draft.
     """
     place = read_digits(person, most=9) or 1
-    preview = view.broadcaster.drafts.preview(draft, seconds=LOOK_SECONDS, place=place)
-    return DraftLook(draft, shown or shown_draft(draft.broadcast, zone=view.choices.zone), preview, person)
+    shown = shown or shown_draft(draft.broadcast, zone=view.choices.zone)
+    try:
+        preview = view.broadcaster.drafts.preview(draft, seconds=LOOK_SECONDS, place=place)
+    except UncheckedError as error:
+        return DraftLook(draft, shown, DraftPreview(faults=draft.faults), person, away=error)
+    return DraftLook(draft, shown, preview, person)
 
 
 def new_look(view: View, shown: Shown | None = None) -> DraftLook:
@@ -141,8 +148,14 @@ def part_values(view: View, look: DraftLook) -> dict[str, Any]:
         "file": find_upload(view, source.get("uploadId")) if source.get("type") in FILE_TYPES else None,
         "media": find_upload(view, media.get("uploadId")) if isinstance(media, dict) else None,
         "ignored": IGNORED,
+        "away": _reason_of(view, look.away),
         "left_out": left_out(view, look.people),
     }
+
+
+def _reason_of(view: View, error: UncheckedError | None) -> Reason | None:
+    """Return what the code of an error means and what to do."""
+    return None if error is None else view.broadcaster.reasons.explain(error.code, language=view.choices.language)
 
 
 def left_out(view: View, people: PeoplePreview | None) -> list[tuple[str, str]]:

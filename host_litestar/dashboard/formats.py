@@ -1,6 +1,7 @@
 """Numbers, shares, times and lengths of time, as a language writes them. Times always have their day and zone."""
 
 import math
+import re
 from datetime import UTC, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -11,6 +12,8 @@ from babel.numbers import format_decimal
 _MOMENTS: Final = {"id": "EEE, d MMM y HH.mm", "en": "EEE d MMM y, HH:mm"}
 _CLOCKS: Final = {"id": "HH.mm", "en": "HH:mm"}
 _SECONDS: Final = {"id": "HH.mm.ss", "en": "HH:mm:ss"}
+_TIME: Final = re.compile(r"\d{1,2}:\d{2}")
+_BETWEEN: Final = {"id": ".", "en": ":"}  # hours and minutes
 _DAYS: Final = {"id": "EEE, d MMM y", "en": "EEE d MMM y"}
 _PERCENT: Final = {"id": "{}\u00a0%", "en": "{}%"}
 _UNITS: Final = {
@@ -56,6 +59,13 @@ class Formats:
         """Return the time of a day with its zone, for what is known to be today."""
         local = self.local(at)
         return f"{self._written(local, _CLOCKS)} {self.zone_name(local)}"
+
+    def time(self, text: str) -> str:
+        """Return a time of day, which is written as ``08:00`` in forms, as the language writes it.
+
+        What is no such time is returned as it is.
+        """
+        return text.replace(":", _BETWEEN[self.language]) if _TIME.fullmatch(text) else text
 
     def day(self, at: datetime | float) -> str:
         """Return a day."""

@@ -14,6 +14,7 @@ from host_litestar.dashboard.page_headers import PAGE_HEADERS
 from host_litestar.dashboard.view import AnyRequest, View
 from host_litestar.problems import explain
 from wabroadcast_core.broadcaster import Broadcaster
+from wabroadcast_core.errors import UncheckedError
 from wabroadcast_core.problems import RETRY_AFTER_SECONDS, Problem
 
 log = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ class PageErrors:
             log.error("%s %s failed", request.method, request.scope.get("path_template", ""), exc_info=error)
         is_away = problem.status == HTTPStatus.SERVICE_UNAVAILABLE
         kept = KeptForm.of(view) if is_away and request.method == "POST" else None
-        page = view.page("error.html", status=problem.status, problem=problem, kind=_kind_of(problem), kept=kept)
+        page = view.page("error.html", status=problem.status, problem=problem, kind=_kind_of(problem, error), kept=kept)
         page.headers.update({**PAGE_HEADERS, **(getattr(error, "headers", None) or {})})
         if is_away:
             page.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
@@ -88,8 +89,10 @@ def _sign_in(view: View) -> Response[Any]:
     )
 
 
-def _kind_of(problem: Problem) -> str:
+def _kind_of(problem: Problem, error: Exception) -> str:
     """Return the part of the keys of the texts that say what happened."""
+    if isinstance(error, UncheckedError):
+        return "plugin"
     if problem.code == "csrf":
         return "csrf"
     return str(problem.status) if problem.status in _KNOWN else ("500" if problem.status >= 500 else "400")  # noqa: PLR2004 - HTTP

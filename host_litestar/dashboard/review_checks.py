@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 from host_litestar.dashboard.causes import say_cause, say_reason
 from host_litestar.dashboard.compose_page import unofficial
+from host_litestar.dashboard.field_names import name_field
 from host_litestar.dashboard.view import View
 from wabroadcast_core.clock import SystemClock
 from wabroadcast_core.models.connection import ConnectionView
@@ -103,11 +104,10 @@ def _faults(view: View, found: Reviewed) -> Iterator[Check]:
     if found.preview.unreadable:
         yield Check("danger", view.t("review.check.unreadable", reason=view.say(found.preview.unreadable)), page)
     for path, message in sorted({(fault.path, fault.message) for fault in found.preview.faults}):
-        head = path.partition(".")[0]
-        if head == "source" and found.preview.unreadable:
+        if path.partition(".")[0] == "source" and found.preview.unreadable:
             continue
-        name = view.t(f"compose.field.{head}") if f"compose.field.{head}" in view.t else path
-        yield Check("danger", view.t("review.check.fault", field=name, reason=view.say(message)), page)
+        field = name_field(view.t, path)
+        yield Check("danger", view.t("review.check.fault", field=field, reason=view.say(message)), page)
 
 
 def _of_people(view: View, people: PeoplePreview, found: Reviewed) -> Iterator[Check]:
@@ -157,7 +157,9 @@ def _of_active(view: View, one: ConnectionView, page: str) -> Check:
         return Check("ok", view.t("review.check.up_tested", name=one.name, time=since, tested=tested), page)
     if test.at < one.state_since:  # it was resumed after that
         return Check("ok", view.t("review.check.up", name=one.name, time=since), page)
-    return Check("warn", view.t("review.check.test_down", name=one.name, tested=tested, reason=test.reason), page)
+    return Check(
+        "warn", view.t("review.check.test_down", name=one.name, tested=tested, reason=view.words.of(test.reason)), page
+    )
 
 
 def _of_time(view: View, people: PeoplePreview, found: Reviewed) -> Iterator[Check]:

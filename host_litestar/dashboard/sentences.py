@@ -1,5 +1,6 @@
 """What the core says, in the language of the page: by the code of a sentence, with its values."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from markupsafe import Markup
@@ -24,9 +25,15 @@ def say(t: Texts, text: str) -> str:
     """
     if t.language == LANGUAGE or isinstance(text, OwnText):
         return str(text)
-    if isinstance(text, Sentence) and (key := f"{CORE}{text.code}") in t:
-        return t(key, **{name: _said(t, value) for name, value in text.values.items()})
+    if isinstance(text, Sentence) and f"{CORE}{text.code}" in t:
+        return write_sentence(t, text.code, {name: _said(t, value) for name, value in text.values.items()})
     return Markup('<span lang="{}">{}</span>').format(LANGUAGE, str(text))
+
+
+def write_sentence(t: Texts, code: str, values: Mapping[str, object]) -> str:
+    """Return the text of a code of the core. Its braces are doubled also where it has no places."""
+    text = t(f"{CORE}{code}", **values)
+    return text if values else text.format()
 
 
 def _said(t: Texts, value: Value) -> Value:

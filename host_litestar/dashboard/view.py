@@ -13,7 +13,8 @@ from markupsafe import Markup
 
 from host_litestar.auth import SCOPES_OF_CALLER, has_passed, is_open, provide_actor
 from host_litestar.dashboard import static_files
-from host_litestar.dashboard.choices import read_choices
+from host_litestar.dashboard.choices import ZONE_NAMES, read_choices
+from host_litestar.dashboard.field_names import name_field
 from host_litestar.dashboard.formats import Formats
 from host_litestar.dashboard.forms import FormData, form_of, read_digits
 from host_litestar.dashboard.links import links_of
@@ -213,6 +214,24 @@ class View:
         :param key: of the text that says what is wrong.
         """
         return Fault(path, OwnText(self.t(key, **values)))
+
+    def hours(self, start: object, end: object, zone: object) -> str:
+        """Return the hours of the day in which messages may start; one end may be missing in a draft.
+
+        :param zone: the name of the time zone; None or empty: that of the installation.
+        """
+        name = str(zone or self.broadcaster.settings.timezone)
+        written = {side: self.fmt.time(str(at)) for side, at in (("start", start), ("end", end)) if at}
+        key = "both" if len(written) != 1 else next(iter(written))
+        return self.t(f"hours.{key}", zone=ZONE_NAMES.get(name, name), **{"start": "", "end": "", **written})
+
+    def field_name(self, path: str) -> str:
+        """Return the label of the field that a fault is about; the path, if no page has a text for it."""
+        return name_field(self.t, path)
+
+    def with_field(self, path: str, message: str) -> str:
+        """Return what is wrong behind the label of its field; of a form as a whole, alone."""
+        return self.t("compose.fault", field=self.field_name(path), reason=message) if path else message
 
     def say(self, text: str) -> str:
         """Return a sentence of the core in the language of the page."""

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from host_litestar.dashboard.sentences import CORE, LANGUAGE
+from host_litestar.dashboard.sentences import CORE, LANGUAGE, write_sentence
 from host_litestar.dashboard.texts import Texts
 from wabroadcast_core.reasons.catalogue import Catalogue
-from wabroadcast_core.sentences import Sentence
+from wabroadcast_core.sentence_texts import CORE as ENGLISH
+from wabroadcast_core.sentences import Sentence, make_sentence
 
 _NAMES: Final[Mapping[str, str]] = {  # values that are codes: the keys of their texts, by the names of their places
     "status": "status.",
@@ -35,10 +36,12 @@ class Words:
 
     def of(self, text: str | None) -> str:
         """Return a sentence of our own in this language, and a text of others as it is."""
-        if not isinstance(text, Sentence) or not self.knows(text) or self._language == LANGUAGE:
+        if not isinstance(text, Sentence) or not self.knows(text):
             return str(text or "")
+        if self._language == LANGUAGE:
+            return self._in_english(text)
         values = {name: self._value(name, value) for name, value in text.values.items()}
-        return self._texts(f"{CORE}{text.code}", **values)
+        return write_sentence(self._texts, text.code, values)
 
     def of_reason(self, reason: str | None) -> str:
         """Return what a reason means: a sentence, or the words of the catalogue; an unknown code as it is."""
@@ -48,6 +51,13 @@ class Words:
             return self.of(reason)
         known = self._reasons.explain(str(reason), language=self._language)
         return known.meaning if known.known else str(reason)
+
+    def _in_english(self, text: Sentence) -> str:
+        """Return a sentence with what the reason in it means in the place of its code."""
+        if text.code not in ENGLISH or "reason" not in text.values:
+            return str(text)
+        said = {name: self._value(name, text.values[name]) for name in ("reason", "detail") if name in text.values}
+        return str(make_sentence(ENGLISH, text.code, **{**text.values, **said}))
 
     def _value(self, name: str, value: Any) -> Any:
         if isinstance(value, list):

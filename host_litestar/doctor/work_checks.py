@@ -43,7 +43,7 @@ def examine_workers(context: Context) -> Iterator[Finding]:
     for host, offset in sorted(offsets.items()):
         yield judge(
             "clocks",
-            say("clock", host=host, seconds=f"{offset:+.2f}"),
+            say("clock", host=host, seconds=round(offset, 2) or 0),  # never -0.0
             abs(offset),
             warn_from=WRONG_CLOCK,
             fault_from=BAD_CLOCK,

@@ -117,7 +117,7 @@ class PastTest(Model):
 
     at: datetime = Field(description="When the connection was tested (UTC).")
     state: Literal["up", "down", "unknown"] = Field(description="What the test found, as in the answer of a test.")
-    reason: str = Field(description="What the provider reported, in words.")
+    reason: Said = Field(description="What the provider reported, in words.")
 
 
 class ConnectionUse(Model):

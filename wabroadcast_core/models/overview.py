@@ -19,7 +19,7 @@ class ConnectionBrief(Model):
     state_reason: Said | None = Field(description="Why it is in this state; null: there is no special cause.")
     state_since: datetime = Field(description="Since when it is in this state (UTC).")
     by_itself: bool = Field(description="Whether it was paused automatically.")
-    today: int = Field(description="Messages that were sent since midnight, in the time zone of the installation.")
+    today: int = Field(description="Messages that started since midnight, in the time zone of the installation.")
 
 
 class RecentTotals(Model):

@@ -10,9 +10,11 @@ from typing import Any, Final
 import redis
 
 from wabroadcast_core.keys import Keys
+from wabroadcast_core.sentences import Sentence, pack_sentence, storable, unpack_sentence
 
 KEPT_SECONDS: Final = 90 * 86400
 LONGEST_TEXT: Final = 500  # characters: a provider's words may be of any length
+LONGEST_SENTENCE: Final = 4_000  # characters of a sentence as it is stored; of a longer one, only the text is
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ def write_notes(client: redis.Redis, keys: Keys, connection_id: int, notes: Conn
 
     :raises redis.RedisError: Redis cannot be reached.
     """
-    noted = {name: str(value)[:LONGEST_TEXT] for name, value in asdict(notes).items() if value not in {None, ""}}
+    noted = {name: _noted(value) for name, value in asdict(notes).items() if value not in {None, ""}}
     given: dict[Any, Any] = {name: text.encode(errors="replace") for name, text in noted.items()}
     key = keys.connection_notes(connection_id)
     with client.pipeline() as pipeline:
@@ -80,7 +82,20 @@ def forget_notes(client: redis.Redis, keys: Keys, connection_id: int) -> None:
     client.delete(keys.connection_notes(connection_id))
 
 
+def _noted(value: float | str) -> str:
+    """Return a value as it is stored: a sentence with its code and values, unless it is of no bounded length."""
+    if not isinstance(value, str):
+        return str(value)
+    if isinstance(value, Sentence) and len(packed := pack_sentence(value)) <= LONGEST_SENTENCE:
+        return packed
+    return storable(str(value)[:LONGEST_TEXT])
+
+
 def _notes_of(fields: dict[bytes, bytes]) -> ConnectionNotes:
     texts = {name.decode(): value.decode() for name, value in fields.items()}
     values = {name: texts[name] for name in ConnectionNotes.__slots__ if name in texts}
-    return ConnectionNotes(**{name: float(text) if name.endswith("_at") else text for name, text in values.items()})  # type: ignore[arg-type]  # times are numbers
+    return ConnectionNotes(**{name: _read(name, text) for name, text in values.items()})
+
+
+def _read(name: str, text: str) -> Any:
+    return float(text) if name.endswith("_at") else unpack_sentence(text)

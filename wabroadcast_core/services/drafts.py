@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Final
 
 from sqlalchemy import Connection, RowMapping
+from sqlalchemy.exc import IntegrityError
 
 from wabroadcast_core.audience.inline_recipients import (
     FLUSH_LINES,
@@ -131,22 +132,34 @@ class Drafts:
     # --- write -------------------------------------------------------------------------------------------------
 
     def create(
-        self, draft: Draft, recipients: Iterable[AnyRecipient] | None = None, *, actor: str = DEFAULT_ACTOR
+        self,
+        draft: Draft,
+        recipients: Iterable[AnyRecipient] | None = None,
+        *,
+        draft_id: str | None = None,
+        actor: str = DEFAULT_ACTOR,
     ) -> DraftView:
         """Create a draft; ``actor`` becomes its owner.
 
         :param recipients: the inline audience, if there is one.
+        :param draft_id: its id, a UUID, so that a repeated call finds the draft of the first; by default a new one.
         :raises InvalidInputError: a field is unknown or of a wrong type, or a recipient is not valid.
+        :raises ConflictError: a draft has this id.
         """
-        fields, draft_id = _parse(draft), str(uuid.uuid4())
+        fields, draft_id = _parse(draft), draft_id or str(uuid.uuid4())
 
         def store(conn: Connection, complete: DraftFields) -> RowMapping:
             now = self._context.clock.now()
+            if draft_store.find_draft(conn, draft_id) is not None:
+                raise _draft_exists(draft_id)
             add_draft(conn, draft_id, complete, actor=actor, now=now)
             _record(conn, "create", draft_id, actor=actor, now=now)
             return _row_of(conn, draft_id)
 
-        return view_of(self._context.database, self._store(fields, recipients, store))
+        try:
+            return view_of(self._context.database, self._store(fields, recipients, store))
+        except IntegrityError:  # another call has stored a draft with this id at the same time
+            raise _draft_exists(draft_id) from None
 
     def save(
         self,
@@ -343,6 +356,10 @@ class Drafts:
 
 class _OtherVersionError(Exception):
     """The draft has another version than the caller expects."""
+
+
+def _draft_exists(draft_id: str) -> ConflictError:
+    return ConflictError(f"the draft {draft_id!r} exists: change it")
 
 
 def _parse(draft: Draft) -> DraftFields:

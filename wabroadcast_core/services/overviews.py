@@ -40,20 +40,19 @@ class OverviewedBroadcasts(UndoableBroadcasts):
             causes = WaitingCauses(self.context, conn)
             progress = progress_with(causes, conn, rows, now=now)
             awaited = overview_store.awaited_broadcasts(conn, limit=MOST_ROWS)
-            accounts = overview_store.shown_connections(conn, limit=MOST_CONNECTIONS)
-            counted = overview_store.recent_totals(conn, since=since, midnight=midnight)
+            accounts = overview_store.shown_connections(conn, limit=MOST_CONNECTIONS, midnight=midnight)
+            counted = overview_store.recent_totals(conn, since=since)
             others = overview_store.other_totals(conn, since=since)
             is_needed = (
                 total or others.has_errands or any(row["status"] == BroadcastStatus.SCHEDULED for row in awaited)
             )
             missing = causes.facts.missing_worker() if is_needed else None
-        today = {row.connection_id: int(row.today) for row in counted}
         return Overview(
             running=_running(rows, progress),
             total_running=total,
             scheduled=[_summary(row) for row in awaited if row["status"] == BroadcastStatus.SCHEDULED],
             uncertain=[_summary(row) for row in awaited if row["unknown"]],
-            connections=[_brief_of(row, today=today.get(row["id"], 0)) for row in accounts],
+            connections=[_brief_of(row) for row in accounts],
             total_connections=others.total_connections,
             failed_callbacks=others.failed_callbacks,
             rejected_rows=others.rejected_rows or 0,
@@ -89,7 +88,7 @@ def _summary(row: RowMapping) -> BroadcastSummary:
     return summary_of(row, BroadcastDraft.model_validate_json(row["draft"]).pool)
 
 
-def _brief_of(row: Mapping[Any, Any], *, today: int) -> ConnectionBrief:
+def _brief_of(row: Mapping[Any, Any]) -> ConnectionBrief:
     return ConnectionBrief(
         name=row["name"],
         sender=row["sender"],
@@ -97,11 +96,9 @@ def _brief_of(row: Mapping[Any, Any], *, today: int) -> ConnectionBrief:
         state_reason=row["state_reason"],
         state_since=as_utc(row["state_since"]),
         by_itself=row["state"] == ConnectionState.PAUSED and row["state_reason"] is not None,
-        today=today,
+        today=int(row["today"]),
     )
 
 
-def _totals_of(counted: Sequence[Row[Any]], *, opted_out: int) -> RecentTotals:
-    return RecentTotals(
-        **{fact: sum(int(getattr(row, fact)) for row in counted) for fact in FACTS}, opted_out=opted_out
-    )
+def _totals_of(counted: Row[Any], *, opted_out: int) -> RecentTotals:
+    return RecentTotals(**{fact: int(getattr(counted, fact)) for fact in FACTS}, opted_out=opted_out)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, RowMapping, Select, case, func, or_, select, union_all
+from sqlalchemy import Connection, Row, RowMapping, Select, func, or_, select, union_all
 
 from wabroadcast_core.models.callback import CallbackState
 from wabroadcast_core.models.contact import OPEN_IMPORTS
@@ -13,6 +13,7 @@ from wabroadcast_core.store.tables import (
     blacklist,
     broadcasts,
     callback_events,
+    connection_starts,
     connections,
     contacts,
     imports,
@@ -40,27 +41,35 @@ def awaited_broadcasts(conn: Connection, *, limit: int) -> Sequence[RowMapping]:
     return conn.execute(union_all(*map(select, parts))).mappings().all()
 
 
-def recent_totals(conn: Connection, *, since: float, midnight: float) -> Sequence[Row[Any]]:
-    """Return how many messages each connection sent since two times (UNIX seconds, UTC).
+def recent_totals(conn: Connection, *, since: float) -> Row[Any]:
+    """Return how many messages were sent since a time (UNIX seconds, UTC).
 
     :param since: within the time for which minutes are kept.
-    :returns: ``connection_id``, then ``sent``, ``failed``, ``delivered`` and ``read`` since the first time, and
-        ``today``, those that were sent since midnight.
+    :returns: ``sent``, ``failed``, ``delivered`` and ``read``.
     """
     column = minute_counts.c
-    sums = [func.sum(column[fact]).label(fact) for fact in FACTS]
-    today = func.sum(case((column.began_at >= midnight, column.sent), else_=0)).label("today")
-    counted = select(column.connection_id, *sums, today).where(column.seconds == MINUTE, column.began_at >= since)
-    grouped: Select[Any] = counted.group_by(column.connection_id)
-    return conn.execute(grouped).all()
+    sums = [func.coalesce(func.sum(column[fact]), 0).label(fact) for fact in FACTS]
+    counted: Select[Any] = select(*sums).where(column.seconds == MINUTE, column.began_at >= since)
+    return conn.execute(counted).one()
 
 
-def shown_connections(conn: Connection, *, limit: int) -> Sequence[RowMapping]:
-    """Return the rows of connections, those that were paused by themselves first, then the other paused ones."""
-    column = connections.c
-    order = (column.state == ConnectionState.ACTIVE, column.state_reason.is_(None), column.name)
-    known = select(connections).where(column.state.in_(list(ConnectionState)))
-    return conn.execute(known.order_by(*order).limit(limit)).mappings().all()
+def shown_connections(conn: Connection, *, limit: int, midnight: float) -> Sequence[RowMapping]:
+    """Return the rows of connections, those that were paused by themselves first, then the other paused ones.
+
+    :returns: also ``today``: how many messages each has started since midnight (UNIX seconds, UTC).
+    """
+    known = select(connections).where(connections.c.state.in_(list(ConnectionState)))
+    shown = known.order_by(*_in_need_first(connections.c)).limit(limit).subquery()
+    starts = connection_starts.c
+    counted = select(func.coalesce(func.sum(starts.messages), 0)).where(
+        starts.connection_id == shown.c.id, starts.ended_at > midnight
+    )
+    found = select(shown, counted.scalar_subquery().label("today")).order_by(*_in_need_first(shown.c))
+    return conn.execute(found).mappings().all()
+
+
+def _in_need_first(column: Any) -> tuple[Any, ...]:
+    return (column.state == ConnectionState.ACTIVE, column.state_reason.is_(None), column.name)
 
 
 def other_totals(conn: Connection, *, since: float) -> Row[Any]:

@@ -3,6 +3,7 @@ const PAUSE_MS = 900, CHOICE_MS = 150, RETRY_MS = 5000, TEST_MS = 1000;
 const form = document.getElementById("compose");
 const saved = document.getElementById("saved");
 let timer = 0, isSaving = false, isDirty = false, isStopped = false, isLeaving = false, caret = null, pressed = null;
+let unsent = null;  // the field of a file whose save was lost: the next save sends it again, also after more typing
 
 if (form && !form.querySelector(":scope > fieldset:disabled")) startForm();
 showLocalTimes();
@@ -47,6 +48,7 @@ function save(file = null, person = null) {
   clearTimeout(timer);
   if (isStopped) return;
   if (isSaving) return schedule(CHOICE_MS), file && setTimeout(save, CHOICE_MS, file);
+  file ??= unsent;
   isSaving = true;
   isDirty = false;
   const body = new FormData(form);
@@ -78,11 +80,13 @@ function save(file = null, person = null) {
 function finish(request, file) {
   if (request.status === 401) return form.requestSubmit(form.querySelector("[name=go]"));
   if (request.status !== 200) {
-    tell(saved.dataset.lost);
+    tell([0, 502, 503, 504].includes(request.status) ? saved.dataset.lost : saved.dataset.failed);
     isDirty = true;
+    unsent = file;
     timer = setTimeout(save, RETRY_MS, file);
     return;
   }
+  unsent = null;
   if (file) file.value = "";
   put(request.responseText);
   isStopped = document.getElementById("part-changed").childElementCount > 0;

@@ -13,7 +13,7 @@ from wabroadcast_core.models.receipt import WebhookRequest
 from wabroadcast_core.models.status import ConnectionState
 from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.store.minute_counts import MinuteCounts, add_minutes, minute_of
-from wabroadcast_core.store.tables import broadcasts, connections
+from wabroadcast_core.store.tables import broadcasts, connection_starts, connections
 from wabroadcast_core.store.webhook_calls import insert_calls
 from wabroadcast_core.worker import Worker
 
@@ -130,7 +130,19 @@ def test_totals_are_those_of_the_last_days_and_of_today(broadcaster: Broadcaster
     found = broadcaster.overview(days=7)
 
     assert (found.totals.sent, found.totals.read, found.totals.failed, found.totals.opted_out) == (11, 11, 0, 1)
-    assert found.connections[0].today in {0, 1}  # the minute may be of yesterday, just after midnight
+    assert found.connections[0].today == 0
+
+
+def test_a_connection_shows_how_many_messages_it_started_today_wherever_it_is_shown(broadcaster: Broadcaster) -> None:
+    now = broadcaster.context.clock.now()
+    with broadcaster.context.database.write() as conn:
+        account = conn.execute(connections.select()).one().id
+        for started, ended_at in ((4, now + 1), (100, now - 2 * 86_400)):
+            values = {"connection_id": account, "ended_at": ended_at, "messages": started}
+            conn.execute(connection_starts.insert().values(**values))
+
+    assert broadcaster.overview().connections[0].today == 4
+    assert broadcaster.connections.get("sandbox").use.today == 4
 
 
 def test_an_overview_reads_the_store_in_few_statements_whatever_runs(

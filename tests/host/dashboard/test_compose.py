@@ -116,7 +116,7 @@ def test_contacts_are_chosen_by_tags(pages: FormBrowser, idle_api: Api) -> None:
         "without": ["staf"],
     }
     assert "3 people can be sent to" in page.press("Save", everyone="on", without=["except"]).text
-    nobody = start.press("Save", **typed)  # no tag is not everyone
+    nobody = pages.open("/ui/broadcasts/new").press("Save", **typed)  # no tag is not everyone
     assert "source" not in {name for name, value in _stored(idle_api, nobody).items() if value}
 
 
@@ -293,7 +293,7 @@ def test_a_script_gets_the_parts_of_the_page(pages: FormBrowser, idle_api: Api) 
     assert 'id="part-bar"' in saved.text
     assert "<html" not in saved.text
     assert "was changed by" in late.text
-    assert "name: too long" in refused.text
+    assert "Name: too long" in refused.text
     assert 'data-saved=""' in refused.text
 
 
@@ -355,3 +355,45 @@ def test_a_key_that_may_only_read_changes_nothing(pages: FormBrowser, broadcaste
     assert shown.status == 200
     assert not [button for button in shown.soup.select("main button") if button.get("value") in {"save", "review"}]
     assert pages.open(f"/ui/drafts/{_id(page)}/review").soup.select("form[action$=send]") == []
+
+
+def test_a_new_form_that_is_sent_twice_makes_one_draft(pages: FormBrowser, idle_api: Api) -> None:
+    form = pages.open("/ui/broadcasts/new")
+    typed: dict[str, Any] = {"name": "Promo", "message__text": "Halo {{ nama }}"}
+
+    first = form.press("Save", files=_file(), **typed)
+    second = form.press("Save", files=_file(), **typed)
+
+    assert (second.status, _id(second)) == (200, _id(first))
+    assert idle_api.get("/drafts").json()["total"] == 1
+    other = pages.open("/ui/broadcasts/new").press("Save", files=_file(), **typed)
+    assert _id(other) != _id(first)
+
+
+def test_who_goes_back_to_a_new_form_and_writes_another_text_chooses_between_both(
+    pages: FormBrowser, idle_api: Api
+) -> None:
+    form = pages.open("/ui/broadcasts/new")
+    first = form.press("Save", name="Promo", message__text="Satu")
+
+    second = form.press("Save", name="Promo", message__text="Dua")
+
+    assert second.status == 409
+    assert _stored(idle_api, first)["message"]["text"] == "Satu"
+    assert _stored(idle_api, second.press("Save my version"))["message"]["text"] == "Dua"
+    assert idle_api.get("/drafts").json()["total"] == 1
+
+
+def test_a_repeated_save_overwrites_nothing_of_another_person(
+    pages: FormBrowser, idle_api: Api, broadcaster: Broadcaster
+) -> None:
+    fields = {"name": "Promo", "message.text": "Halo", "audience": "file", "once": "kunci"}
+    headers = {"X-Requested-With": "fetch", "Accept-Language": "en"}
+    assert idle_api.post("/ui/broadcasts/new", data=fields, headers=headers).status_code == 200
+    [made] = idle_api.get("/drafts").json()["items"]
+    broadcaster.drafts.save(made["draftId"], {"name": "Milik Sari"}, versions={1}, actor="sari")
+
+    late = idle_api.post("/ui/broadcasts/new", data=fields, headers=headers)
+
+    assert "was changed by sari" in late.text
+    assert idle_api.get(f"/drafts/{made['draftId']}").json()["broadcast"]["name"] == "Milik Sari"

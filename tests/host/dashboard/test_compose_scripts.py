@@ -55,6 +55,44 @@ def test_what_is_typed_during_a_save_stays(page: Page) -> None:
     expect(page.locator("#part-bubble .bubble")).to_contain_text("di tengah jalan.")
 
 
+def test_a_save_whose_answer_is_lost_is_repeated_into_the_same_draft(browser: Browser, server: Served) -> None:
+    context = browser.new_context(locale="en", base_url=server.url)  # a lost answer is noted by a console
+    page = context.new_page()
+    saves: list[str] = []
+
+    def lose_answer(route: Route) -> None:
+        saves.append(route.fetch().text())
+        route.abort()
+
+    page.goto("/ui/broadcasts/new")
+    page.route("**/ui/broadcasts/new", lose_answer, times=1)
+    page.get_by_label("Name of the broadcast").fill("Hilang")
+
+    expect(page.locator("#saved")).to_contain_text("the server cannot be reached")
+    page.get_by_label("Name of the broadcast").fill("Hilang sekali")
+    expect(page).to_have_url(re.compile("/ui/drafts/"), timeout=10_000)
+
+    [saved] = saves
+    assert page.url.rpartition("/")[2] in saved
+    page.reload()
+    expect(page.get_by_label("Name of the broadcast")).to_have_value("Hilang sekali")
+    context.close()
+
+
+def test_a_file_whose_save_was_lost_is_sent_with_what_is_typed_next(browser: Browser, server: Served) -> None:
+    context = browser.new_context(locale="en", base_url=server.url)
+    page = context.new_page()
+    page.goto("/ui/broadcasts/new")
+    page.route("**/ui/broadcasts/new", lambda route: (route.fetch(), route.abort()), times=1)
+    page.set_input_files("#f-audienceFile", files=[FILE])
+    expect(page.locator("#saved")).to_contain_text("the server cannot be reached")
+
+    page.get_by_label("Name of the broadcast").fill("Dengan berkas")
+
+    expect(page.locator("#part-bar")).to_contain_text("2 people can be sent to")
+    context.close()
+
+
 def test_a_button_that_is_pressed_during_a_save_waits_for_its_end(page: Page) -> None:
     _upload(page)
     answers: list[tuple[Route, APIResponse]] = []

@@ -167,6 +167,26 @@ def test_a_connection_that_the_engine_paused_says_why_in_indonesian(
         assert "5 pengiriman berturut-turut berakhir tanpa jawaban yang pasti" in page.text, path
 
 
+@pytest.mark.parametrize("language", ["en", "id"])
+def test_what_stopped_a_broadcast_is_said_by_its_meaning_and_not_by_its_code(
+    idle_api: Api, broadcaster: Broadcaster, job_id: str, language: str
+) -> None:
+    code = "sandbox_bad_message"
+    lost = words_of(ConnectionDown(code, sentence_of("sandbox_rejects")))
+    values: dict[str, Any] = {"action": "pause", "actor": "engine", "now": broadcaster.context.clock.now()}
+    key = _key_of(broadcaster, job_id)
+    with broadcaster.context.database.write() as conn:
+        paused = {"status": "paused", "status_reason": lost}
+        conn.execute(update(broadcasts).where(broadcasts.c.id == key).values(**paused))
+        audit_log.record_action(conn, broadcast_id=key, detail=lost, **values)
+    meaning = broadcaster.reasons.explain(code, language=language).meaning.removesuffix(".")
+
+    for path in ("/ui/activity", f"/ui/broadcasts/{job_id}"):
+        page = FormBrowser(idle_api, language=language).open(path)
+        assert f"{meaning}: " in page.text, page.text
+        assert code not in page.find("main").get_text()
+
+
 def test_a_failed_message_and_a_callback_say_why_in_indonesian(
     halaman: FormBrowser, idle_api: Api, broadcaster: Broadcaster, job_id: str
 ) -> None:
@@ -202,8 +222,28 @@ def test_what_the_doctor_finds_is_in_indonesian(halaman: FormBrowser, broadcaste
 
     assert english_on(quick) == english_on(thorough) == []
     assert "Tidak ada yang hidup." in quick.text
+    assert re.search(r"Jam \S+ berbeda -?[\d.]+(,\d)? detik dari jam Redis", quick.text) is not None
     for said in ("Satu penulisan memakan", "Sandbox siap", "Koneksi dijeda."):
         assert said in thorough.text, thorough.text
+
+
+def test_the_last_test_of_a_connection_is_in_indonesian_on_its_page_and_on_the_review(
+    halaman: FormBrowser, idle_api: Api
+) -> None:
+    away = {"sender": "fonnte", "settings": {"token": "t", "baseUrl": "http://127.0.0.1:9"}}
+    assert idle_api.put("/connections/jauh", json=away).is_success
+    made = {"message": {"type": "text", "text": "Halo"}, "recipients": [{"number": "+6281200000001"}]}
+    draft_id = idle_api.post("/drafts", json={**made, "connection": "jauh"}).json()["draftId"]
+    halaman.open("/ui/connections/sandbox").press("Uji koneksi")
+    halaman.open("/ui/connections/jauh").press("Uji koneksi")
+
+    pages = [halaman.open(path) for path in ("/ui/connections/sandbox", "/ui/connections/jauh")]
+    review = halaman.open(f"/ui/drafts/{draft_id}/review")
+
+    assert [english_on(page) for page in (*pages, review)] == [[], [], []]
+    assert "dapat mengirim (Sandbox siap" in pages[0].text
+    assert "Penyedia tidak dapat dihubungi" in pages[1].text
+    assert "Penyedia tidak dapat dihubungi" in review.text
 
 
 def test_the_settings_of_the_installation_are_explained_in_indonesian(halaman: FormBrowser) -> None:

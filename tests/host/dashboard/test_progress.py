@@ -262,6 +262,25 @@ def test_a_scheduled_broadcast_says_when_it_starts_and_a_missing_one_that_it_is_
     assert pages.open(f"/ui/broadcasts/{job[:-1]}x").status == 404
 
 
+def test_the_people_of_a_scheduled_broadcast_are_read_when_it_starts(pages: FormBrowser, halaman: FormBrowser) -> None:
+    job = submit(pages.api, scheduledAt=soon(days=2))
+    paused = submit(pages.api)
+
+    assert "The recipients are read when the broadcast starts: " in pages.open(f"/ui/broadcasts/{job}").text
+    assert "Penerima dibaca saat broadcast dimulai: " in halaman.open(f"/ui/broadcasts/{job}").text
+    assert "Penerima sedang dibaca." in halaman.open(f"/ui/broadcasts/{paused}").text
+
+
+def test_the_sending_hours_are_written_as_the_language_does(pages: FormBrowser, halaman: FormBrowser) -> None:
+    hours = {"from": "08:00", "to": "17:30"}
+    here = submit(pages.api, sendWindow=hours)
+    there = submit(pages.api, sendWindow={**hours, "timezone": "Europe/Berlin"})
+
+    assert "Jam kirim 08.00 sampai 17.30 WIB" in halaman.open(f"/ui/broadcasts/{here}").text
+    assert "08:00 to 17:30 WIB" in pages.open(f"/ui/broadcasts/{here}").text
+    assert "08:00 to 17:30 Europe/Berlin" in pages.open(f"/ui/broadcasts/{there}").text
+
+
 def test_a_rehearsal_is_marked_as_one(pages: FormBrowser) -> None:
     job = pages.api.post("/broadcast/rehearsal", json=draft(recipients=PEOPLE[:2])).json()["jobId"]
 
@@ -343,6 +362,7 @@ def test_batches_are_listed_and_controlled_one_by_one(pages: FormBrowser, broadc
     cancelled = asked.press("Cancel for 2 people")
 
     assert [row.find("th").get_text() for row in shown.soup.select("tbody tr")] == ["Batch 1", "Batch 2"]  # type: ignore[union-attr]
+    assert "Released" in shown.find("tbody tr").get_text()  # nothing of it is being sent
     assert "Paused" in paused.find("tbody tr").get_text()
     assert "Cancel batch 1?" in asked.text
     assert tiles(cancelled)["cancelled"] == 2

@@ -121,7 +121,7 @@ def test_a_form_that_is_sent_all_the_same_is_refused_with_the_reason(pages: Form
     forced = pages.send(f"/ui/drafts/{draft_id}/send", {"version": ["1"], "people": ["3"], "complete": ["yes"]})
 
     assert forced.status == 400
-    assert "message" in forced.find("[role=alert]").get_text()
+    assert "Message: missing" in forced.find("[role=alert]").get_text()
     assert _sent(idle_api) == []
 
 
@@ -266,6 +266,36 @@ def test_the_last_look_speaks_indonesian(halaman: FormBrowser, idle_api: Api) ->
     for text in ("Kirim ke 3 orang", "Kirim contoh ke saya", "Gladi bersih di sandbox", "Dapat dibatalkan selama"):
         assert text in page.text
     assert "diterima, tanpa tanda terima" in page.text
+
+
+@pytest.mark.parametrize(
+    ("hours", "said"),
+    [
+        pytest.param({"from": "08:00", "to": "17:30"}, "08.00 sampai 17.30 WIB", id="both-ends"),
+        pytest.param({"from": "08:00"}, "mulai 08.00 WIB, tanpa akhir", id="no-end"),
+        pytest.param({"to": "17:30", "timezone": "Asia/Makassar"}, "sampai 17.30 WITA, tanpa awal", id="no-beginning"),
+        pytest.param({"from": "pagi", "to": "17:30", "timezone": "Mars"}, "pagi sampai 17.30 Mars", id="no-hours"),
+    ],
+)
+def test_the_sending_hours_of_a_draft_are_written_as_far_as_they_are_known(
+    halaman: FormBrowser, idle_api: Api, hours: dict[str, str], said: str
+) -> None:
+    assert f"Jam kirim {said}" in _review(halaman, _draft(idle_api, sendWindow=hours)).text
+
+
+@pytest.mark.parametrize(
+    ("language", "button", "said"),
+    [
+        pytest.param("id", "Kirim contoh ke saya", "Nomor Anda: nomor ini tidak dapat dikirimi", id="indonesian"),
+        pytest.param("en", "Send a test to me", "Your number: the number cannot be messaged", id="english"),
+    ],
+)
+def test_a_fault_is_named_by_the_label_of_its_field(idle_api: Api, language: str, button: str, said: str) -> None:
+    page = _review(FormBrowser(idle_api, language=language), _draft(idle_api)).press(button, number="12")
+
+    notice = page.find(".notice.danger[role=alert]").get_text(" ")
+    assert said in notice
+    assert "test.number" not in notice
 
 
 def test_a_read_key_sees_the_last_look_without_its_acts(pages: FormBrowser, broadcaster: Broadcaster) -> None:

@@ -1,12 +1,19 @@
 """The settings: choices, API keys, callbacks, and the system."""
 
+from typing import Any
+
 import pytest
 from litestar import Litestar
 
+from host_litestar.dashboard.texts import LANGUAGES, catalogue
 from tests.host.dashboard.pages import FormBrowser
 from tests.host.installations import Api, draft
+from tests.recorded_acts import acts_of_the_core
 from wabroadcast_core.broadcaster import Broadcaster
+from wabroadcast_core.models.activity import ActObject
 from wabroadcast_core.models.callback import CallbackState
+from wabroadcast_core.store import audit_log
+from wabroadcast_core.store.blacklist import OPT_IN, OPT_OUT
 
 MARKUP = "<script>alert(1)</script>"
 
@@ -210,6 +217,26 @@ def test_the_activity_is_filtered_by_who_what_and_when(pages: FormBrowser, broad
     wrong = page.press("Filter", since="yesterday", actor="Rina")
     assert (wrong.status, wrong.find("#f-actor")["value"]) == (400, "Rina")
     assert "not a time" in wrong.text
+
+
+def test_each_act_of_the_core_has_a_text() -> None:
+    recorded = acts_of_the_core() | {OPT_IN, OPT_OUT}
+
+    assert {"rehearse", "submit", "pause", "cancel", "default", "revoke", "sign_in", "save", "erase"} <= recorded
+    for language in LANGUAGES:
+        assert {act for act in recorded if f"activity.act.{act}" not in catalogue(language)} == set()
+
+
+def test_what_was_done_automatically_has_no_person(
+    pages: FormBrowser, halaman: FormBrowser, broadcaster: Broadcaster
+) -> None:
+    with broadcaster.context.database.write() as conn:
+        values: dict[str, Any] = {"action": "import", "actor": "engine", "now": broadcaster.context.clock.now()}
+        audit_log.record_action(conn, other=ActObject.CONTACT, **values)
+
+    for browser, said in ((pages, "Automatic"), (halaman, "Otomatis")):
+        actor = browser.open("/ui/activity").find("tbody td a")
+        assert (actor.get_text(), str(actor["href"]).rpartition("?")[2]) == (said, "actor=engine")
 
 
 def test_the_activity_goes_on_by_pages(pages: FormBrowser, broadcaster: Broadcaster) -> None:

@@ -35,6 +35,7 @@ TEXTS: Final = {
     "activity.origin.engine": "automatic",
     "activity.origin.inbound": "a message from the recipient",
     "activity.act.submit": "Sent",
+    "activity.act.rehearse": "Started a rehearsal",
     "activity.act.create": "Made",
     "activity.act.change": "Changed",
     "activity.act.save": "Saved",

@@ -15,6 +15,7 @@ TEXTS: Final = {
     "compose.saved_at": "Saved {time}",
     "compose.saving": "Saving…",
     "compose.not_saved": "Not saved yet: the server cannot be reached. It is tried again soon.",
+    "compose.save_failed": "Not saved yet: the server failed, its log has the cause. It is tried again soon.",
     "compose.uploading": "Uploading the file: {percent}%",
     "compose.file_reading": "Reading the file…",
     "compose.other_person": "This draft belongs to {owner} and was changed last by {by} on {time}.",
@@ -48,9 +49,10 @@ TEXTS: Final = {
     "compose.left_out.duplicate": "{n} double",
     "compose.left_out.blacklisted": "{n} opted out",
     "compose.left_out.missing_variable": "{n} with a value missing",
-    "compose.left_out.bad_text": "{n} with text empty or too long",
+    "compose.left_out.bad_text": "{n} with a text that is empty, too long or cannot be composed",
     "compose.left_out.no_consent": "{n} without consent",
     "compose.left_out.not_on_whatsapp": "{n} not on WhatsApp",
+    "compose.away": "The draft is kept, but its people cannot be counted now.",
     "compose.unreadable": "The people cannot be read.",
     "compose.tried": "What was tried: semicolons, commas, tabs and bars between columns; UTF-8, UTF-16 and Windows "
     "encodings; each sheet; columns of numbers by their header and content. Change how it is read below, or upload "

@@ -41,7 +41,6 @@ TEXTS: Final = {
     "review.from": "From",
     "review.starts": "Starts",
     "review.ends": "Ends",
-    "review.hours": "{from_} to {to} {zone}",
     "review.changed_at": "Changed last",
     "review.changed_by": "{time} by {by}",
     "review.unknown": "not known yet",

@@ -35,6 +35,7 @@ TEXTS: Final = {
     "activity.origin.engine": "otomatis",
     "activity.origin.inbound": "pesan dari penerima",
     "activity.act.submit": "Mengirim",
+    "activity.act.rehearse": "Memulai gladi bersih",
     "activity.act.create": "Membuat",
     "activity.act.change": "Mengubah",
     "activity.act.save": "Menyimpan",

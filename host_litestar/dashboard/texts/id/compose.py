@@ -15,6 +15,7 @@ TEXTS: Final = {
     "compose.saved_at": "Tersimpan {time}",
     "compose.saving": "Menyimpan…",
     "compose.not_saved": "Belum tersimpan: server tidak dapat dihubungi. Dicoba lagi sebentar lagi.",
+    "compose.save_failed": "Belum tersimpan: server gagal, penyebabnya ada di lognya. Dicoba lagi sebentar lagi.",
     "compose.uploading": "Mengunggah berkas: {percent} %",
     "compose.file_reading": "Membaca berkas…",
     "compose.other_person": "Draf ini milik {owner}, terakhir diubah oleh {by} pada {time}.",
@@ -49,9 +50,10 @@ TEXTS: Final = {
     "compose.left_out.duplicate": "{n} kembar",
     "compose.left_out.blacklisted": "{n} tidak mau dihubungi",
     "compose.left_out.missing_variable": "{n} isian kurang",
-    "compose.left_out.bad_text": "{n} teks kosong atau terlalu panjang",
+    "compose.left_out.bad_text": "{n} teks kosong, terlalu panjang, atau tidak dapat disusun",
     "compose.left_out.no_consent": "{n} tidak setuju dihubungi",
     "compose.left_out.not_on_whatsapp": "{n} tidak ada di WhatsApp",
+    "compose.away": "Draf tetap tersimpan, tetapi penerimanya belum dapat dihitung.",
     "compose.unreadable": "Penerima tidak dapat dibaca.",
     "compose.tried": "Yang dicoba: pemisah titik koma, koma, tab, dan garis tegak; penyandian UTF-8, UTF-16, dan "
     "Windows; setiap lembar; kolom nomor menurut judul dan isinya. Ubah cara membaca di bawah, atau unggah berkas "

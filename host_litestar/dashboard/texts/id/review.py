@@ -36,7 +36,6 @@ TEXTS: Final = {
     "review.from": "Lewat",
     "review.starts": "Mulai",
     "review.ends": "Selesai",
-    "review.hours": "{from_} sampai {to} {zone}",
     "review.changed_at": "Terakhir diubah",
     "review.changed_by": "{time} oleh {by}",
     "review.unknown": "belum diketahui",
