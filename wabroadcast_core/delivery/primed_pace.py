@@ -1,8 +1,9 @@
-"""The limiter, primed from the store whenever it knows nothing of a connection."""
+"""The limiter, primed from the store whenever it does not know what a connection has sent."""
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import partial
 
 import redis
 
@@ -13,9 +14,11 @@ from wabroadcast_core.metrics.meters import Meters
 from wabroadcast_core.pacing.pace import LEAD, Candidate, ColdPaceError, Pace, RecentStarts, SlotReport, Slots
 from wabroadcast_core.snapshots import ConnectionSnapshot
 
+MOST_PRIMINGS = 3  # for one reservation: a process with earlier limits may prime a cold limiter for those only
+
 
 class PrimedPace:
-    """Reserves slots; after Redis lost its keys it first gives the limiter the starts that the store remembers."""
+    """Reserves slots. After Redis lost its keys, or a quota was added, it first primes the limiter from the store."""
 
     def __init__(self, pace: Pace, *, ledger: Ledger, clock: RedisClock, meters: Meters | None = None) -> None:
         self._pace = pace
@@ -38,15 +41,14 @@ class PrimedPace:
         :raises redis.RedisError: Redis cannot be reached: nothing may be sent.
         :raises UnavailableError: the limiter is cold, and the store cannot be reached.
         """
-        reserve, limits = self._pace.reserve, connection.limits
+        reserve = partial(
+            self._pace.reserve, connection.id, connection.limits, count=count, candidates=candidates, lead=lead
+        )
         with self._reporting(connection.id, report) as whole:
             try:
-                slots = await reserve(
-                    connection.id, limits, count=count, candidates=candidates, report=whole, lead=lead
-                )
-            except ColdPaceError:
-                await self._prime(connection)
-                slots = await reserve(connection.id, limits, count=count, candidates=candidates, lead=lead)
+                slots = await reserve(report=whole)
+            except ColdPaceError as cold:
+                slots = await self._reserve_primed(connection, reserve, cold)
         self._count_slots(connection.id, given=len(slots.times), given_up=len(whole.unused))
         return slots
 
@@ -95,7 +97,19 @@ class PrimedPace:
                 self._unreported[connection_id] = whole.late
             raise
 
-    async def _prime(self, connection: ConnectionSnapshot) -> None:
+    async def _reserve_primed(
+        self, connection: ConnectionSnapshot, reserve: Callable[[], Awaitable[Slots]], cold: ColdPaceError
+    ) -> Slots:
+        """Prime the limiter until it gives slots. It has no use for the report, or has counted it."""
+        for _ in range(MOST_PRIMINGS):
+            await self._prime(connection, asked_at=cold.answered_at)
+            try:
+                return await reserve()
+            except ColdPaceError as again:
+                cold = again
+        raise cold
+
+    async def _prime(self, connection: ConnectionSnapshot, *, asked_at: float) -> None:
         """Prime the limiter. What the store recorded before a jump of the clock counts as late as it can have been."""
         wall, now = self._clock.now(), self._clock.steady.now()
         recent = await self._ledger.recent_starts(connection, now=min(wall, now))
@@ -103,5 +117,5 @@ class PrimedPace:
         for ended_at, count in recent.starts.items():
             starts[min(now, max(ended_at, self._clock.to_steady(ended_at)))] += count
         await self._pace.prime(
-            connection.id, connection.limits, RecentStarts(max(starts, default=None), starts), now=now
+            connection.id, connection.limits, RecentStarts(max(starts, default=None), starts, asked_at), now=now
         )

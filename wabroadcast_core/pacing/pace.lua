@@ -14,8 +14,9 @@
 --             reporter, report, unused: [slot...], tail: [first, last], late: {slot, shift}}
 --             Returns {now, jump, [slot...], [candidate of each slot...], time of the next possible slot, factor, shift,
 --             [the earliest slot that each candidate's own rate allows...]}, where jump is the sum of the clock's jumps,
---             or {now, jump, false} if the hash is cold: then prime must be called first. A last element is 1 if the
---             slot is a probe.
+--             or {now, jump, false} if the hash is cold, or does not know what was sent before for one of the quotas: then
+--             prime must be called first. In the second case the report is counted. A last element is 1 if the slot is
+--             a probe.
 --             Without any limit it returns {now, jump, start, count, probe}: count messages may start at the same time.
 --             A candidate gets at most as many slots as it has messages ready.
 --             unused: slots at which no message started; they are returned to the quotas.
@@ -25,12 +26,14 @@
 --             late: a slot whose message started later than the margin allows; the sequence is shifted by the lateness
 --             before the slot's window is over. Shifts add up: late.shift is the shift at the time when the slot was
 --             given, plus the lateness.
---   prime    {next, quotas: [{seconds, buckets: {number: count}}]}
---             Stores the recent starts that the store knows, if the hash is still cold. Returns 1 if it did, else 0.
+--   prime    {next, asked, quotas: [{seconds, buckets: {number: count}}]}
+--             Stores the recent starts that the store knows: of all quotas if the hash is still cold, else of the quotas
+--             whose earlier starts are still unknown. asked: the time of the answer after which the store was read.
+--             Returns 1 if anything was stored, else 0.
 --   look     {reach, quotas: [[messages, seconds]]}
 --             Takes no slots and changes none. Returns {now, jump, next, cool, factor, [[[time, count]...]...], [next...]}:
---             the earliest next slot of the connection (-1 if the hash is cold) and of each broadcast; no slot before
---             cool; for each quota, when its used slots stop to count, and how many do.
+--             the earliest next slot of the connection (-1 if it must be primed first) and of each broadcast; no slot
+--             before cool; for each quota, when its used slots stop to count, and how many do.
 --   slow     {slot, wait, least, refused}
 --             Lowers the rate after the provider throttled the message of that slot. The answers of one period, a second
 --             or two intervals, count together: if all messages were throttled the rate is halved, if a tenth was it
@@ -50,7 +53,9 @@
 -- before), gave (slots since it began), hit_at (the last throttling), top, interval (between slots at full rate),
 -- cool (no slot before this time), silence (length of the present silence), probe (slot of the last probe),
 -- q<seconds>:<bucket> (slots given in that part of a quota's window), q<seconds>:oldest (first bucket not yet deleted),
--- reported:<start of a reporter> (the last report of unused slots: reporter:number).
+-- counted (the lengths of the quotas whose slots are counted, see read_counted), q<seconds>:since (when that began, for
+-- a quota that was added to a warm hash), n<seconds>:<bucket> (slots given since then, while what was sent before is
+-- unknown), reported:<start of a reporter> (the last report of unused slots: reporter:number).
 -- Times are seconds. They are returned as strings, because Redis truncates numbers to integers.
 
 local BUCKETS = 128         -- parts of a quota's window
@@ -67,6 +72,7 @@ local BLOCKED = 1           -- seconds in which all messages are throttled, befo
 local SILENCE_GROWTH = 1.25
 local LONGEST_SILENCE = 300 -- seconds
 local KEEP_SECONDS = 40 * 86400
+local ABSENT = 60           -- seconds for which the slots of a quota that was removed are still counted
 
 local ask = cjson.decode(ARGV[1])
 local now, jump = read_clock(KEYS[2], ask.known)
@@ -118,24 +124,130 @@ local function factor_now()
   return math.min(1, math.max(factor, grown) + PROBE * math.max(0, periods - NEAR_TOP) ^ 2)
 end
 
+-- Return the name of a quota in the fields: its length, exactly.
+local function name_of(seconds)
+  local short = string.format('%.6g', seconds)
+  return tonumber(short) == seconds and short or string.format('%.14g', seconds)
+end
+
 -- Return the window of a quota as buckets with counts. Bucket b counts the slots in [b * length, (b + 1) * length). A
 -- slot at t is allowed while the bucket of t and the BUCKETS before it count fewer slots than the quota.
-local function open_quota(messages, seconds)
+-- kind: q, or n for a quota of which it is unknown what was sent before.
+local function open_quota(messages, seconds, kind)
   local quota = {messages = messages, length = seconds * STRETCH / BUCKETS, counts = {}, added = {}}
-  quota.prefix = 'q' .. string.format('%.6g', seconds) .. ':'
+  quota.prefix = kind .. name_of(seconds) .. ':'
   local oldest = math.floor(now / quota.length) - BUCKETS - 1
-  local newest = math.floor((now + ask.reach) / quota.length) + 1
+  quota.newest = math.floor((now + ask.reach) / quota.length) + 1
   local fields = {}
-  for bucket = oldest, newest do fields[#fields + 1] = quota.prefix .. string.format('%d', bucket) end
-  for place, value in ipairs(redis.call('HMGET', hash, unpack(fields))) do
-    if value then quota.counts[oldest + place - 1] = tonumber(value) end
+  for bucket = oldest, quota.newest do fields[#fields + 1] = quota.prefix .. string.format('%d', bucket) end
+  fields[#fields + 1] = 'q' .. name_of(seconds) .. ':since'
+  local values = redis.call('HMGET', hash, unpack(fields))
+  -- A slot that was given before that is one of those that the store knows, and may be as far ahead as slots can be.
+  quota.since = values[#fields] and tonumber(values[#fields]) + ask.reach or 0
+  for place = 1, #fields - 1 do
+    if values[place] then quota.counts[oldest + place - 1] = tonumber(values[place]) end
   end
   return quota
 end
 
+-- Delete the fields of one kind of a quota.
+-- Returns the counts by bucket that they had.
+local function delete_buckets(kind, name)
+  local prefix, counts = kind .. name .. ':', {}
+  for _, field in ipairs(redis.call('HKEYS', hash)) do
+    if string.sub(field, 1, #prefix) == prefix then
+      local bucket = string.sub(field, #prefix + 1)
+      if string.match(bucket, '^%d+$') then counts[bucket] = tonumber(redis.call('HGET', hash, field)) end
+      redis.call('HDEL', hash, field)
+    end
+  end
+  return counts
+end
+
+-- Parse the list of the quotas that are counted: their lengths, separated by spaces. A question mark follows where it is
+-- unknown what was sent before, and @<time> where no quota of that length is in force since then: a worker that has read
+-- the limits earlier or later than others must leave no gap in their counts.
+local function read_counted(stored)
+  local counted = {}
+  for name, mark, absent in string.gmatch(stored, '([^%s?@]+)(%??)@?(%S*)') do
+    counted[#counted + 1] = {name = name, is_new = mark ~= '', absent = tonumber(absent)}
+  end
+  return counted
+end
+
+local function write_counted(counted)
+  local words = {}
+  for place, one in ipairs(counted) do
+    words[place] = one.name .. (one.is_new and '?' or '') .. (one.absent and string.format('@%.0f', one.absent) or '')
+  end
+  if #words == 0 then
+    redis.call('HDEL', hash, 'counted')
+  else
+    redis.call('HSET', hash, 'counted', table.concat(words, ' '))
+  end
+end
+
+-- Return the entry of a quota in the list; nil if it is not counted.
+local function find_counted(counted, name)
+  for _, one in ipairs(counted) do
+    if one.name == name then return one end
+  end
+end
+
+-- Return the names of the quotas of the request.
+local function asked_names()
+  local names = {}
+  for place, quota in ipairs(ask.quotas) do names[place] = name_of(quota[2]) end
+  return names
+end
+
+-- Change the list after the limits were changed. A quota that was added is counted from now on, and the store is read
+-- after that: so no start is missing between the two.
+local function follow_limits(names, stored)
+  local counted, changed, is_asked = read_counted(stored), {}, {}
+  for place, name in ipairs(names) do
+    local one = find_counted(counted, name)
+    if not one then set(hash, 'q' .. name .. ':since', now) end
+    changed[place], is_asked[name] = {name = name, is_new = not one or one.is_new}, true
+  end
+  for _, one in ipairs(counted) do
+    one.absent = one.absent or now
+    if is_asked[one.name] then
+      -- it is in the list
+    elseif now - one.absent <= ABSENT then
+      changed[#changed + 1] = one
+    else
+      delete_buckets('q', one.name)
+      delete_buckets('n', one.name)
+    end
+  end
+  write_counted(changed)
+  return changed
+end
+
+-- Return the quotas that count slots: those of the request, and those that were removed lately, which limit nothing.
+-- The second value says whether it is known for all of the request what was sent before.
+local function open_quotas()
+  local names, stored = asked_names(), redis.call('HGET', hash, 'counted') or ''
+  local counted, quotas, are_known = nil, {}, true
+  if stored ~= table.concat(names, ' ') then counted = follow_limits(names, stored) end
+  for place, quota in ipairs(ask.quotas) do
+    local is_new = counted and counted[place].is_new
+    quotas[place] = open_quota(quota[1], quota[2], is_new and 'n' or 'q')
+    are_known = are_known and not is_new
+  end
+  for place = #names + 1, counted and #counted or 0 do
+    local one = counted[place]
+    quotas[place] = open_quota(math.huge, tonumber(one.name), one.is_new and 'n' or 'q')
+  end
+  return quotas, are_known
+end
+
+-- Return how many slots the quota counts for a slot in this bucket. Slots are given in order, so buckets after it are
+-- empty, except for messages that were claimed when the quota was primed: they may start as late as slots can be ahead.
 local function held(quota, bucket)
   local sum = 0
-  for each = bucket - BUCKETS, bucket do sum = sum + (quota.counts[each] or 0) end
+  for each = bucket - BUCKETS, math.max(bucket, quota.newest) do sum = sum + (quota.counts[each] or 0) end
   return sum
 end
 
@@ -146,16 +258,15 @@ local function allowed_from(quota, t)
   while sum >= quota.messages do
     sum = sum - (quota.counts[bucket - BUCKETS] or 0)
     bucket = bucket + 1
-    sum = sum + (quota.counts[bucket] or 0)
     t = bucket * quota.length
   end
   return t
 end
 
-local function take(quota, t)
+local function take(quota, t, amount)
   local bucket = math.floor(t / quota.length)
-  quota.counts[bucket] = (quota.counts[bucket] or 0) + 1
-  quota.added[bucket] = (quota.added[bucket] or 0) + 1
+  quota.counts[bucket] = (quota.counts[bucket] or 0) + amount
+  quota.added[bucket] = (quota.added[bucket] or 0) + amount
 end
 
 -- Return whether a report was counted before: a client repeats a call whose connection was cut. Clients share 256 fields,
@@ -168,14 +279,15 @@ local function is_repeated()
   return false
 end
 
--- Return unused slots to the quotas. Slots from before a loss of Redis' keys are not counted, so they are skipped.
+-- Return unused slots to the quotas. Slots from before a loss of Redis' keys, or from before a quota was added, are not
+-- counted, so they are skipped.
 local function take_back(quotas)
   if #ask.unused == 0 or #quotas == 0 or is_repeated() then return end
   local since = number_of(hash, 'since') or 0
   for _, slot in ipairs(ask.unused) do
     for _, quota in ipairs(quotas) do
       local bucket = math.floor(slot / quota.length)
-      if slot >= since and (quota.counts[bucket] or 0) > 0 then
+      if slot >= math.max(since, quota.since) and (quota.counts[bucket] or 0) > 0 then
         quota.counts[bucket] = quota.counts[bucket] - 1
         quota.added[bucket] = (quota.added[bucket] or 0) - 1
       end
@@ -268,21 +380,29 @@ local function reserve()
     answer[3] = false
     return answer
   end
+  local quotas, are_known = open_quotas()
   if ask.interval == 0 and not ask.jitter and #ask.quotas == 0 and #ask.candidates == 0 then
     local start, silence = math.max(now, cool_until()), silence_now()
     local count = start > now + ask.horizon and 0 or ask.count
     if silence then count = math.min(count, 1) end
     if silence and count > 0 then note_probe(start, silence) end
+    for _, quota in ipairs(quotas) do
+      if count > 0 then take(quota, start, count) end
+      save(quota)
+    end
     answer[3], answer[4], answer[5] = string.format('%.6f', start), count, silence and count or 0
     return answer
   end
 
-  local factor = factor_now()
-  local candidates, quotas = open_candidates(), {}
-  for _, quota in ipairs(ask.quotas) do quotas[#quotas + 1] = open_quota(quota[1], quota[2]) end
   take_back(quotas)
   local moved, shift = move_row(free)
   free = moved
+  if not are_known then
+    for _, quota in ipairs(quotas) do save(quota) end
+    answer[3] = false
+    return answer
+  end
+  local factor, candidates = factor_now(), open_candidates()
 
   local slots, whose, silence = {}, {}, silence_now()
   local most = silence and math.min(ask.count, 1) or ask.count
@@ -296,7 +416,7 @@ local function reserve()
     if chosen then
       slots[#slots + 1], whose[#whose + 1] = string.format('%.6f', t), chosen
       if chosen > 0 then give(candidates[chosen], t) end
-      for _, quota in ipairs(quotas) do take(quota, t) end
+      for _, quota in ipairs(quotas) do take(quota, t, 1) end
       free = t + gap_after(#slots, ask.interval / factor)
       t = free
     else
@@ -344,11 +464,22 @@ local function uses_of(quota)
   return uses
 end
 
+-- Return whether it is known for all these quotas what was sent before.
+local function are_counted(names)
+  local counted = read_counted(redis.call('HGET', hash, 'counted') or '')
+  for _, name in ipairs(names) do
+    local one = find_counted(counted, name)
+    if not one or one.is_new then return false end
+  end
+  return true
+end
+
 local function look()
   local uses, nexts = {}, {}
-  for place, quota in ipairs(ask.quotas) do uses[place] = uses_of(open_quota(quota[1], quota[2])) end
+  for place, quota in ipairs(ask.quotas) do uses[place] = uses_of(open_quota(quota[1], quota[2], 'q')) end
   for place = 3, #KEYS do nexts[#nexts + 1] = string.format('%.6f', next_slot(KEYS[place]) or 0) end
   local next, cool = next_slot(hash) or -1, cool_until()
+  if not are_counted(asked_names()) then next = -1 end
   local answer = {}
   for place, time in ipairs({now, jump, next, cool}) do answer[place] = string.format('%.6f', time) end
   answer[5], answer[6], answer[7] = tostring(factor_now()), uses, nexts
@@ -366,16 +497,40 @@ local function forget_slots()
   end
 end
 
+local function add_buckets(name, buckets)
+  for bucket, count in pairs(buckets) do redis.call('HINCRBY', hash, 'q' .. name .. ':' .. bucket, count) end
+end
+
+-- Add what was sent before the quotas were added. Starts that were read from the store before that are not all of them.
+local function prime_new_quotas()
+  local counted, primed = read_counted(redis.call('HGET', hash, 'counted') or ''), 0
+  for _, quota in ipairs(ask.quotas) do
+    local name = name_of(quota.seconds)
+    local one = find_counted(counted, name)
+    if one and one.is_new and (number_of(hash, 'q' .. name .. ':since') or math.huge) <= ask.asked then
+      local since = redis.call('HGET', hash, 'q' .. name .. ':since')
+      delete_buckets('q', name)
+      redis.call('HSET', hash, 'q' .. name .. ':since', since)
+      add_buckets(name, delete_buckets('n', name))
+      add_buckets(name, quota.buckets)
+      one.is_new, primed = false, 1
+    end
+  end
+  if primed == 1 then write_counted(counted) end
+  return primed
+end
+
 local function prime()
-  if next_slot(hash) then return 0 end
+  if next_slot(hash) then return prime_new_quotas() end
   forget_slots()
   set_next_slot(hash, ask.next)
   set(hash, 'since', ask.next)
-  for _, quota in ipairs(ask.quotas) do
-    for bucket, count in pairs(quota.buckets) do
-      redis.call('HINCRBY', hash, 'q' .. string.format('%.6g', quota.seconds) .. ':' .. bucket, count)
-    end
+  local counted = {}
+  for place, quota in ipairs(ask.quotas) do
+    counted[place] = {name = name_of(quota.seconds)}
+    add_buckets(counted[place].name, quota.buckets)
   end
+  write_counted(counted)
   return 1
 end
 

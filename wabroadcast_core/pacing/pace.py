@@ -114,10 +114,21 @@ class RecentStarts:
     """When the last message started (seconds)."""
     starts: Mapping[float, int] = field(default_factory=dict)
     """How many messages started in each period, by the end of the period (seconds)."""
+    asked_at: float = 0.0
+    """When the limiter answered that it needs them (seconds of steady time); no start before is missing."""
 
 
 class ColdPaceError(Exception):
-    """The limiter has no data for this connection: call :meth:`Pace.prime` with the recent starts from the store."""
+    """The limiter does not know what this connection has sent, or not for all of its quotas.
+
+    Call :meth:`Pace.prime` with the recent starts from the store, read after this error.
+
+    :param answered_at: when the limiter said so (seconds of steady time).
+    """
+
+    def __init__(self, answered_at: float = 0.0) -> None:
+        super().__init__("the limiter must be primed first")
+        self.answered_at = answered_at
 
 
 class Pace:
@@ -159,6 +170,8 @@ class Pace:
         asked_at = time.monotonic()
         now, jump, *answer = await self._call(connection_id, request, *keys)
         self._clock.follow(float(now), float(jump), asked_at=asked_at, answered_at=time.monotonic())
+        if answer == [None]:
+            raise ColdPaceError(float(now))
         return _slots_of(answer, candidates)
 
     async def report(self, connection_id: int, limits: Limits, report: SlotReport) -> None:
@@ -173,6 +186,8 @@ class Pace:
     async def prime(self, connection_id: int, limits: Limits, recent: RecentStarts, *, now: float) -> None:
         """Fill the limiter's data from the recent starts in the store, unless another process has done so already.
 
+        Where only the starts of some quotas are unknown, the slots and rates of the rest stay as they are.
+
         :raises redis.RedisError: Redis cannot be reached.
         """
         interval = Spacing.of(limits.rate).interval
@@ -183,7 +198,7 @@ class Pace:
         # Slots that were given before Redis lost its data may still be used, and late: the more so the less ahead.
         late = 0.0 if limits.rate is None else Lateness.of(limits, lead=LONGEST_LEAD).most
         first = now if recent.last_at is None else min(recent.last_at, now) + REACH + late + interval
-        await self._call(connection_id, {"op": "prime", "next": first, "quotas": quotas})
+        await self._call(connection_id, {"op": "prime", "next": first, "asked": recent.asked_at, "quotas": quotas})
 
     async def slow_down(self, connection_id: int, *, slot: float, wait: float | None, refused: float = 0.0) -> bool:
         """Lower the rate after the provider throttled a message: by half if it throttles all.
@@ -266,13 +281,8 @@ def _reservation(
 
 
 def _slots_of(answer: Sequence[Any], candidates: Sequence[Candidate]) -> Slots:
-    """Return the slots in an answer of the script.
-
-    :raises ColdPaceError: there are none, because the limiter must be primed first.
-    """
+    """Return the slots in an answer of the script."""
     match answer:
-        case [None]:
-            raise ColdPaceError
         case [start, count, probe]:
             return Slots([float(start)] * count, [None] * count, float(start), 1.0, is_probe=bool(probe))
     times, whose, next_at, factor, shift, nexts, probe = answer

@@ -41,7 +41,7 @@ class PaceState:
 
     now: float
     jump: float  # by which the wall clock is ahead of steady time
-    next_at: float | None  # no slot is free before; None: the limiter knows nothing of the connection
+    next_at: float | None  # no slot is free before; None: the limiter does not know what the connection has sent
     cool_until: float
     factor: float
     uses: Sequence[UsedSlots] = ()

@@ -60,8 +60,9 @@ def recent_starts(conn: Connection, connection_id: int, *, since: float, now: fl
 
     :param since: only spans that ended after this time (UNIX seconds, UTC).
     """
-    starts = starts_by_span(conn, connection_id, since=since)
+    # The claims first: a start that another process records in between is then in both numbers, not in none.
     pending = conn.execute(_COUNT_CLAIMED.of(conn), {"connection_id": connection_id}).scalar_one()
+    starts = starts_by_span(conn, connection_id, since=since)
     if pending:
         starts[now] = starts.get(now, 0) + pending
     return starts

@@ -85,6 +85,38 @@ def test_messages_that_gave_up_their_slots_do_not_wait_for_sends_to_end(
     assert set(provider.counts().values()) == {1}
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param({}, {"quotas": [{"messages": 12, "perSeconds": 300}]}, id="a-quota-is-added"),
+        pytest.param(
+            {"quotas": [{"messages": 100, "perSeconds": 600}]},
+            {"quotas": [{"messages": 12, "perSeconds": 300}]},
+            id="a-quota-of-another-length",
+        ),
+        pytest.param({}, {"warmUp": {"steps": [{"fromDay": 0, "messages": 12}]}}, id="a-warm-up-is-added"),
+    ],
+)
+def test_messages_that_were_sent_before_the_limits_changed_count(
+    broadcaster: Broadcaster,
+    worker: Worker,
+    provider: ScriptedProvider,
+    before: dict[str, Any],
+    after: dict[str, Any],
+) -> None:
+    broadcaster.connections.save("main", {"sender": "scripted", **before})
+    first = broadcaster.submit(text_to("main"), people(10)).job_id
+    wait_for(lambda: broadcaster.status(first).status == "completed", what="the first broadcast")
+    time.sleep(2)  # its turn has ended, so nothing is claimed when the limiter learns of the new limits
+
+    broadcaster.connections.save("main", {"sender": "scripted", **after})
+    second = broadcaster.submit(text_to("main"), people(10)).job_id
+    wait_for(lambda: broadcaster.status(second).counts.sent == 2, what="the rest of the quota")
+    time.sleep(1.5)
+
+    assert len(provider.starts) == 12
+
+
 @ON_SQLITE
 def test_outcomes_are_stored_again_after_any_exception(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch

@@ -8,9 +8,10 @@ import redis
 from tests.core.fakes import FakeClock, FakeLedger, FakeLimiter
 from tests.core.rows import START, connection
 from tests.core.simulated import simulated
-from wabroadcast_core.delivery.primed_pace import PrimedPace
+from wabroadcast_core.delivery.primed_pace import MOST_PRIMINGS, PrimedPace
 from wabroadcast_core.errors import UnavailableError
-from wabroadcast_core.pacing.pace import RecentStarts, SlotReport
+from wabroadcast_core.models.connection import Limits
+from wabroadcast_core.pacing.pace import ColdPaceError, RecentStarts, SlotReport
 
 REPORT = SlotReport(unused=[START - 1])
 
@@ -46,6 +47,33 @@ async def test_a_cold_limiter_is_primed_with_the_recent_starts_before_it_gives_s
 
     assert len(slots.times) == 3
     assert priming.limiter.primed == [(1, priming.ledger.starts, START)]
+
+
+@simulated
+async def test_a_limiter_that_another_worker_primed_for_earlier_limits_is_primed_again() -> None:
+    limiter = FakeLimiter(error=ColdPaceError(START))
+    priming, primed = Priming(limiter), list[float]()
+
+    async def prime(connection_id: int, limits: Limits, recent: RecentStarts, *, now: float) -> None:
+        del connection_id, limits, now
+        primed.append(recent.asked_at)
+        limiter.error = ColdPaceError(START + len(primed)) if len(primed) < 2 else None
+
+    limiter.prime = prime  # type: ignore[method-assign]  # another worker is faster once
+
+    slots = await priming.pace.reserve(connection(), count=3)
+
+    assert len(slots.times) == 3
+    assert primed == [START, START + 1]  # each read follows the answer for which it is
+
+
+@simulated
+async def test_a_limiter_that_stays_cold_gives_no_slots() -> None:
+    priming = Priming(FakeLimiter(error=ColdPaceError(START)))
+
+    with pytest.raises(ColdPaceError):
+        await priming.pace.reserve(connection(), count=3)
+    assert len(priming.limiter.primed) == MOST_PRIMINGS
 
 
 @simulated

@@ -5,7 +5,7 @@ import contextlib
 import itertools
 import random
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -89,6 +89,7 @@ class Limiter:
     jumped: float = 0.0  # by which Redis' clock is ahead
     key: int = field(default_factory=lambda: next(_connections))
     slots: list[float] = field(default_factory=list)
+    primings: int = 0
 
     def __post_init__(self) -> None:
         clock, source = "redis.call('TIME')", pace_module.SCRIPT
@@ -113,8 +114,10 @@ class Limiter:
         options: dict[str, Any] = {"count": count, "candidates": candidates, "lead": lead}
         try:
             given_slots = await self.pace.reserve(self.key, self.limits, report=report, **options)
-        except ColdPaceError:
-            await self.pace.prime(self.key, self.limits, recent or RecentStarts(None), now=self.now)
+        except ColdPaceError as cold:
+            known = replace(recent or RecentStarts(None), asked_at=cold.answered_at)
+            await self.pace.prime(self.key, self.limits, known, now=self.now)
+            self.primings += 1
             given_slots = await self.pace.reserve(self.key, self.limits, **options)
         self.slots = [slot for slot in self.slots if report is None or slot not in report.unused]
         self.slots += given_slots.times
