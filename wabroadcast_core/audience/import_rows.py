@@ -95,9 +95,7 @@ class ContactReader:
             present.variables |= contact.variables
             present.tags = tuple(distinct_tags((*present.tags, *contact.tags)))
 
-    def _reject(
-        self, chunk: ContactChunk, row: AudienceRow, position: int, *, column: str | None, reason: str
-    ) -> None:
+    def _reject(self, chunk: ContactChunk, row: AudienceRow, position: int, *, column: str | None, reason: str) -> None:
         cells = _cells_of(row)
         chunk.rejections.append((position if row.row is None else row.row, column, reason, cells))
         chunk.characters += len(cells)
