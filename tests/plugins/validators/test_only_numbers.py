@@ -75,7 +75,7 @@ def test_messages_that_were_prepared_without_the_guard_do_not_leave_with_it(
     monkeypatch.setenv("WABROADCAST_ONLY_NUMBERS", LISTED)
     with at_work() as broadcaster:
         broadcaster.connections.resume("main")
-        wait_for(lambda: broadcaster.status(job_id).status == "paused", what="the circuit breaker")
+        wait_for(lambda: broadcaster.status(job_id).status_reason, what="the circuit breaker")
         wait_for(lambda: not broadcaster.status(job_id).counts.processing, what="the records of the failures")
         failed = [view for view in broadcaster.messages(job_id).items if view.status == "failed"]
 
