@@ -46,7 +46,6 @@ from wabroadcast_core.store.uploads import store_upload
 
 log = logging.getLogger(__name__)
 
-LOCK_SECONDS = 120
 _COPIED_ROWS = 1_000  # rows that are copied at once
 _ASK_SECONDS = 1.0  # between two checks whether the broadcast was cancelled
 PREPARABLE = (BroadcastStatus.SCHEDULED, BroadcastStatus.QUEUED, BroadcastStatus.PROCESSING)
@@ -61,7 +60,8 @@ def prepare_broadcast(context: Context, broadcast_id: int) -> None:
     :raises redis.RedisError: Redis cannot be reached.
     :raises UnavailableError: the store cannot be reached.
     """
-    with exclusive_lock(context.redis, context.keys.preparing(broadcast_id), seconds=LOCK_SECONDS) as locked:
+    key, seconds = context.keys.preparing(broadcast_id), context.settings.lease_seconds
+    with exclusive_lock(context.redis, key, seconds=seconds) as locked:
         if locked:
             _Preparation(context, broadcast_id).run()
 

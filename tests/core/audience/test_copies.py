@@ -11,7 +11,6 @@ from sqlalchemy import text
 
 from tests.waiting import wait_for
 from wabroadcast_core import AudienceRow, ContactSource, RowFault, Settings, SourceContext, SourceError, hookimpl
-from wabroadcast_core.audience import prepare
 from wabroadcast_core.audience.consent import SAID_NO
 from wabroadcast_core.audience.locks import renewed
 from wabroadcast_core.audience.row_classifier import RowClassifier
@@ -96,7 +95,7 @@ def test_a_lock_is_renewed_until_its_block_ends(valkey: EmbeddedValkey) -> None:
 
 def test_a_slow_source_keeps_its_lock(broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch) -> None:
     key = broadcaster.context.keys.preparing(1)
-    monkeypatch.setattr(prepare, "LOCK_SECONDS", SECONDS)
+    monkeypatch.setattr(broadcaster.context.settings, "lease_seconds", SECONDS)  # after a crash it is free as soon
     monkeypatch.setattr(OnceSource, "call", lambda _: await_renewal(broadcaster.context.redis, key), raising=False)
     job_id = submit(broadcaster)
 
