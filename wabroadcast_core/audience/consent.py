@@ -17,6 +17,7 @@ from wabroadcast_core.models.status import SkipReason
 from wabroadcast_core.sentences import Sentence, code_of, joined
 
 SAID_NO = Sentence("said_no", "no consent: this column of the file says no")
+OTHER_ROW_SAYS_NO = Sentence("other_row_says_no", "no consent: another row with this number says no")
 
 
 class ConsentKind(Enum):

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from wabroadcast_core.audience.consent import OTHER_ROW_SAYS_NO
 from wabroadcast_core.audience.numbers import parse_number
-from wabroadcast_core.audience.row_classifier import OTHER_ROW_SAYS_NO
 from wabroadcast_core.errors import BroadcastError, NumberError
 from wabroadcast_core.models.contact import LONGEST_TAG, MOST_TAGS, distinct_tags, split_tags
 from wabroadcast_core.models.recipient import LONGEST_NAME, AudienceRow, find_excess, usual_length, without_blanks

@@ -12,20 +12,14 @@ from collections.abc import Iterable, Iterator, Sequence
 import redis
 from sqlalchemy import Connection, RowMapping
 
+from wabroadcast_core.audience.consent import OTHER_ROW_SAYS_NO
 from wabroadcast_core.audience.inline_recipients import INLINE_TYPE, row_line
 from wabroadcast_core.audience.locks import exclusive_lock
-from wabroadcast_core.audience.row_classifier import OTHER_ROW_SAYS_NO, ClassifiedRows, RowClassifier
+from wabroadcast_core.audience.row_classifier import ClassifiedRows, RowClassifier
 from wabroadcast_core.audience.source_reader import SourceReader
 from wabroadcast_core.audience.sources import ReadingEnd, empty_reason, open_source, read_source, region_of
 from wabroadcast_core.context import Context
-from wabroadcast_core.errors import (
-    BroadcastError,
-    InvalidInputError,
-    PluginError,
-    SourceError,
-    UnavailableError,
-    UncheckedError,
-)
+from wabroadcast_core.errors import BroadcastError, PluginError, UnavailableError, UncheckedError
 from wabroadcast_core.hookspecs import ContactSource
 from wabroadcast_core.models.broadcast import BroadcastDraft
 from wabroadcast_core.models.status import ENDED_BROADCASTS, BroadcastStatus, MessageStatus, SkipReason
@@ -82,15 +76,11 @@ class _Preparation:
             return
         try:
             self._read_all(row)
-        except (InvalidInputError, SourceError) as error:
-            self._fail(row, sentence_of(error))
-        except (UnavailableError, redis.RedisError):
-            raise  # recover starts the preparation again
         except UncheckedError as error:
             self._put_off(row, error)  # no recipient is messaged until the plugin works
+        except (UnavailableError, PluginError, redis.RedisError):
+            raise  # recover starts the preparation again
         except BroadcastError as error:
-            if isinstance(error, PluginError):
-                raise  # recover starts the preparation again
             self._fail(row, sentence_of(error))
         except PLUGIN_FAULTS as error:
             log.error("broadcast %s: its contact source failed: %s", row["job_id"], describe_fault(error))  # noqa: TRY400 - its text may hold anything

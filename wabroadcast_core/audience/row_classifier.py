@@ -11,6 +11,7 @@ from typing import Final
 from pydantic_core import to_json
 
 from wabroadcast_core.audience.capabilities import SenderCapabilities, find_capabilities, longest_text
+from wabroadcast_core.audience.consent import OTHER_ROW_SAYS_NO
 from wabroadcast_core.audience.numbers import parse_number
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import NumberError
@@ -29,7 +30,6 @@ from wabroadcast_core.store.messages import message_key
 from wabroadcast_core.store.new_messages import NewMessage
 
 _OPTED_OUT = Sentence("opted_out", "opted out")  # as DEFAULT_REASON, which the blacklist has
-OTHER_ROW_SAYS_NO = Sentence("other_row_says_no", "no consent: another row with this number says no")
 _QUEUED: Final = MessageStatus.QUEUED.value  # a plain text takes less time to look up and to store than an enum
 _SKIPPED: Final = MessageStatus.SKIPPED.value
 LONGEST_RAW = 100  # characters that are stored of the text in the place of a number

@@ -76,15 +76,20 @@ def test_a_slow_plugin_gets_no_call_that_grows_without_end(plugin: Plugin) -> No
     assert changed == [MOST_AT_ONCE, MOST_AT_ONCE, 1]
 
 
+async def full_notices(plugin: Plugin, monkeypatch: pytest.MonkeyPatch) -> PluginNotices:
+    """Return notices for a plugin that is being called, of which ten may wait."""
+    monkeypatch.setattr(plugin_notices, "MOST_WAITING", 10)
+    notices = PluginNotices()
+    notices.add(plugin.finished, [0])
+    assert await asyncio.to_thread(plugin.is_called.wait, LONG)
+    return notices
+
+
 def test_items_that_slow_plugins_miss_are_counted_in_the_log(
     plugin: Plugin, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plugin_notices, "MOST_WAITING", 10)
-
     async def notify() -> None:
-        notices = PluginNotices()
-        notices.add(plugin.finished, [0])
-        assert await asyncio.to_thread(plugin.is_called.wait, LONG)
+        notices = await full_notices(plugin, monkeypatch)
         for _ in range(4):
             notices.add(plugin.finished, [1] * 6)
         notices.add(plugin.changed, [2], always=True)
@@ -107,12 +112,8 @@ def test_items_that_slow_plugins_miss_are_counted_in_the_log(
 def test_items_that_a_hanging_plugin_misses_are_counted_at_the_end(
     plugin: Plugin, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plugin_notices, "MOST_WAITING", 10)
-
     async def notify() -> None:
-        notices = PluginNotices()
-        notices.add(plugin.finished, [0])
-        assert await asyncio.to_thread(plugin.is_called.wait, LONG)
+        notices = await full_notices(plugin, monkeypatch)
         for _ in range(3):
             notices.add(plugin.finished, [1] * 6)
         await notices.wait(within=0.1)

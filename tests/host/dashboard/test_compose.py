@@ -116,8 +116,8 @@ def test_contacts_are_chosen_by_tags(pages: FormBrowser, idle_api: Api) -> None:
         "without": ["staf"],
     }
     assert "3 people can be sent to" in page.press("Save", everyone="on", without=["except"]).text
-    nobody = pages.open("/ui/broadcasts/new").press("Save", **typed)  # no tag is not everyone
-    assert "source" not in {name for name, value in _stored(idle_api, nobody).items() if value}
+    untagged = pages.open("/ui/broadcasts/new").press("Save", **typed)  # no tag is not everyone
+    assert "source" not in {name for name, value in _stored(idle_api, untagged).items() if value}
 
 
 def test_pasted_numbers_are_people_with_names(pages: FormBrowser, idle_api: Api) -> None:
