@@ -287,7 +287,8 @@ _SETTLE = dialects(
     """
     UPDATE messages SET
       status = CASE WHEN claim.status = 'unknown' THEN claim.status ELSE {returned} END,
-      wanted = CASE WHEN claim.status = 'unknown' THEN wanted END, reason = claim.reason, due_at = claim.due_at
+      wanted = CASE WHEN claim.status = 'unknown' THEN wanted END, reason = claim.reason,
+      due_at = CASE WHEN claim.status = 'unknown' AND wanted = 'cancelled' THEN NULL ELSE claim.due_at END
     FROM (SELECT {columns} FROM {rows}) AS claim
     WHERE messages.id = claim.id AND {held}
     RETURNING messages.id, messages.status

@@ -154,7 +154,7 @@ messages = Table(
     Column("variables", Text),
     Column("attempts", Integer, nullable=False, server_default=ZERO),
     Column("due_at", Double),  # of a retry; of an unknown message: when it is sent again, if at all
-    Column("wanted", Text),  # the status of a claimed message that comes back unsent: paused or cancelled
+    Column("wanted", Text),  # paused or cancelled: of a claimed message that comes back unsent, or an unknown one
     Column("worker_id", BigInteger),  # the worker that claimed it last
     Column("connection_id", Integer),
     Column("provider_id", Text),
